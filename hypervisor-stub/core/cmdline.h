@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The hypervisor's command line: words separated by blanks, with "double
+ * quotes" and backslash escapes anywhere in a word. Options:
+ *
+ *   domain="kernel=M,initrd=N,mem=MIB,vcpus=V,name=NAME,append=REST"
+ *   cpuid=auto|host|emulator   debug-exit   smp=N   seed=N   noboot
+ */
+#ifndef CORE_CMDLINE_H
+#define CORE_CMDLINE_H
+
+#include "types.h"
+
+#define CMDLINE_MAX_DOMAINS 64
+#define CMDLINE_MAX_APPEND 1024
+#define CMDLINE_NAME 32
+
+struct domain_config {
+	char name[CMDLINE_NAME]; /* "d1", "d2", ... if not given */
+	u32 kernel; /* module index */
+	s32 initrd; /* module index, -1: none */
+	u64 mem_mib; /* 0: share what is left */
+	u32 vcpus;
+	char append[CMDLINE_MAX_APPEND];
+	/* Why this domain cannot be started; "" if it can. */
+	char error[96];
+};
+
+enum cpuid_policy { CPUID_AUTO, CPUID_HOST, CPUID_EMULATOR };
+
+struct cmdline {
+	struct domain_config domain[CMDLINE_MAX_DOMAINS];
+	unsigned int domain_count;
+	enum cpuid_policy cpuid;
+	bool debug_exit; /* leave QEMU through port 0xf4 on panic */
+	unsigned int smp; /* processors to use, 0: all */
+	u64 seed; /* random vCPU placement for tests; 0: off */
+	unsigned int unknown_count; /* options that were not understood */
+};
+
+extern struct cmdline cmdline;
+
+/*
+ * Parses text (at most size bytes, NUL-terminated) into c. Never fails: what
+ * is wrong with one domain goes to its error text (with a message), what is
+ * wrong elsewhere is printed and skipped.
+ */
+void cmdline_parse(struct cmdline *c, const char *text, size_t size);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The entry area: what is mapped in top-level slot 256 while a guest runs,
+ * and, with a set of pages of each processor's own at the same addresses,
+ * while the hypervisor runs. Changing CR3 therefore changes GDT, TSS and IST
+ * stacks as well, and no descriptor register is ever reloaded.
+ */
+#ifndef X86_ENTRY_H
+#define X86_ENTRY_H
+
+#define AREA_BASE 0xffff800000000000
+#define AREA_TEXT_OFF 0x0000 /* the stub, two pages, shared by all */
+#define AREA_IDT_OFF 0x2000 /* shared by all */
+#define AREA_GDT_OFF 0x3000 /* GDT; the TSS is at AREA_TSS_OFF */
+#define AREA_TSS_OFF 0x3800
+#define AREA_CFG_OFF 0x4000 /* struct entry_cfg */
+#define AREA_VCPU_OFF 0x5000 /* the vCPU page; absent in a processor's area */
+#define AREA_STACK_OFF 0x6000 /* RSP0 and RSP1 point to its end */
+#define AREA_IST_OFF 0x7000 /* four pages: NMI, #MC, #DB, #DF */
+#define AREA_IST_PAGES 4
+#define AREA_LDT_OFF 0x10000 /* sixteen pages */
+
+#define SEL_HV_CODE 0x80
+#define SEL_HV_DATA 0x88
+#define SEL_TSS 0x90 /* two slots */
+#define SEL_LDT 0xa0 /* two slots */
+#define GDT_SLOTS 22
+
+#define IST_NMI 1
+#define IST_MC 2
+#define IST_DB 3
+#define IST_DF 4
+
+/* struct entry_cfg */
+#define CFG_HOST_CR3 0x00
+#define CFG_HOST_STACK 0x08
+#define CFG_NMI_STACK 0x10
+#define CFG_MC_STACK 0x18
+#define CFG_DB_STACK 0x20
+#define CFG_DF_STACK 0x28
+#define CFG_DIRECT 0x30
+#define CFG_SYSCALL_FRAME 0x40
+#define CFG_SYSCALL32_FRAME 0x68
+#define CFG_EXC_FRAME 0x90
+#define CFG_ROOTS 0x100
+#define CFG_ROOT_COUNT 16
+
+#ifndef __ASSEMBLER__
+#include <lodge/abi.h>
+#include "../core/types.h"
+#include "regs.h"
+#include "vcpu_arch.h"
+
+struct vcpu;
+struct pcpu;
+
+struct iret_frame {
+	u64 rip, cs, rflags, rsp, ss;
+};
+
+/* One root that the stub may load by itself. */
+struct entry_root {
+	gpa_t guest; /* matched against rdi */
+	mpa_t hardware; /* 0: the slot is empty */
+};
+
+/*
+ * What the stub stands on: written by the hypervisor through its own mapping,
+ * read-only at AREA_CFG_OFF.
+ */
+struct entry_cfg {
+	mpa_t host_cr3; /* of the processor that the vCPU runs on */
+	u64 host_stack, nmi_stack, mc_stack, db_stack, df_stack; /* tops */
+	u64 direct; /* bitmap of vectors handed from ring 3 to ring 1 */
+	u64 pad0;
+	struct iret_frame syscall, syscall32, exception;
+	u64 pad1[9];
+	struct entry_root root[CFG_ROOT_COUNT];
+};
+
+_Static_assert(offsetof(struct entry_cfg, direct) == CFG_DIRECT, "cfg");
+_Static_assert(offsetof(struct entry_cfg, syscall) == CFG_SYSCALL_FRAME, "");
+_Static_assert(offsetof(struct entry_cfg, exception) == CFG_EXC_FRAME, "");
+_Static_assert(offsetof(struct entry_cfg, root) == CFG_ROOTS, "cfg");
+
+/* area.c */
+/* Builds the pages common to all areas; once. */
+void entry_area_setup(void);
+/* 0 or -ENOMEM. */
+int entry_area_init_vcpu(struct vcpu *v);
+int entry_area_init_host(struct pcpu *p);
+void entry_area_destroy(struct entry_area *a);
+/* Maps or unmaps page n of the LDT window, read-only. */
+void entry_area_map_ldt(struct entry_area *a, unsigned int n, const void *page);
+/* Loads GDT, IDT, TSS, segments and syscall MSRs; on tables with a host area. */
+void entry_load_cpu(void);
+
+/* enter.c */
+/* Runs the scheduler's choice, for ever. The way out of every entry. */
+void guest_return(void) __attribute__((noreturn));
+#endif
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The machine: what platform code (multiboot.c, acpi.c, apic.c, ioapic.c,
+ * smp.c, tsc.c, serial.c, power.c, paging.c) gives to the rest.
+ */
+#ifndef X86_PLATFORM_H
+#define X86_PLATFORM_H
+
+#include "../core/types.h"
+
+/* Physical vectors of the hypervisor. */
+#define VEC_IRQ_BASE 0x20
+#define VEC_SERIAL 0x24
+#define VEC_KICK 0xe0 /* IPI: come out of the guest, look around */
+#define VEC_TIMER 0xe1 /* local APIC timer */
+#define VEC_SPURIOUS 0xef
+
+/* --- multiboot.c: what the loader said, of either version --- */
+#define BOOT_MAX_MODULES 64
+#define BOOT_MAX_REGIONS 128
+#define BOOT_CMDLINE 16384
+
+struct boot_module {
+	mpa_t start, end;
+	char cmdline[256]; /* truncated */
+};
+
+struct boot_region {
+	mpa_t start, end;
+	u32 type; /* 1: RAM */
+};
+
+struct boot_info {
+	char cmdline[BOOT_CMDLINE]; /* without our own file name */
+	unsigned int module_count;
+	struct boot_module module[BOOT_MAX_MODULES];
+	unsigned int region_count;
+	struct boot_region region[BOOT_MAX_REGIONS]; /* sorted, no overlap */
+	mpa_t rsdp; /* 0: search */
+};
+
+extern struct boot_info boot_info;
+
+/* Copies everything out of loader memory. magic and info as left in eax, ebx */
+void multiboot_parse(u32 magic, u32 info);
+
+/* --- acpi.c --- */
+struct acpi_info {
+	unsigned int cpu_count;
+	u32 apic_id[64];
+	mpa_t lapic; /* MMIO address */
+	mpa_t ioapic;
+	u32 ioapic_gsi_base;
+	u32 serial_gsi; /* GSI of ISA IRQ 4 */
+	bool serial_level, serial_low;
+	u16 pm1a_cnt, pm1b_cnt; /* ports; 0: unknown */
+	u16 slp_typa, slp_typb; /* for S5 */
+	bool has_s5, has_reset;
+	u16 reset_port; /* I/O port; 0: none */
+	u8 reset_value;
+	u16 pm_timer; /* port; 0: none */
+};
+
+extern struct acpi_info acpi_info;
+/* Fills acpi_info; one processor and no I/O APIC if there are no tables. */
+void acpi_parse(mpa_t rsdp);
+
+/* --- paging.c: the hypervisor's own tables --- */
+/*
+ * Builds the tables that map all RAM one to one (text read-execute, rodata
+ * read, everything else no-execute, page 0 absent) and the APICs' MMIO
+ * uncached. Needs the frame allocator; leaves the boot tables in use.
+ */
+void paging_init(void);
+/* A new top-level table: shared lower slots, slot 256 -> area_l3 (or 0). */
+u64 *paging_new_pml4(u64 *area_l3);
+/* Maps [start, end) of MMIO uncached, one to one. */
+void paging_map_mmio(mpa_t start, mpa_t end);
+
+/* --- apic.c --- */
+void apic_init_cpu(void); /* this processor's local APIC, x2APIC if there */
+u32 apic_id(void);
+void apic_eoi(void);
+void apic_send_ipi(u32 apic_id, u8 vector);
+void apic_send_init_sipi(u32 apic_id, u8 page);
+/* Calibrates against the PM timer or PIT, on the boot processor. */
+void apic_timer_calibrate(void);
+/* One-shot, in ns from now (at least about 1 us); ~0: stop. */
+void apic_timer_set_ns(u64 delta);
+bool apic_is_x2apic(void);
+
+/* --- ioapic.c, serial.c --- */
+void ioapic_init(void); /* masks everything, routes the serial line */
+void serial_init(void);
+void serial_putc(char c);
+void serial_enable_irq(void);
+void serial_interrupt(void); /* reads all, calls console_input() */
+
+/* --- tsc.c --- */
+u64 tsc_calibrate(void); /* kHz */
+u64 cmos_seconds(void); /* UTC seconds since 1970 */
+
+/* --- smp.c --- */
+/*
+ * Starts the other processors (limit: how many in all, 0: no limit); each
+ * ends in cpu_start_secondary(). Returns when they are online.
+ */
+void smp_start(unsigned int limit);
+/* Allocates a pcpu with its stacks and entry area (entry_area_init_host). */
+struct pcpu *pcpu_create(unsigned int id, u32 apic_id);
+/* Sends VEC_KICK. */
+void smp_kick(unsigned int cpu);
+/* Panic: stops all others for good. */
+void smp_stop_others(void);
+
+/* --- power.c --- */
+void machine_poweroff(void) __attribute__((noreturn));
+void machine_reboot(void) __attribute__((noreturn));
+/* After a panic: debug-exit if asked for, else halt. */
+void machine_fail(void) __attribute__((noreturn));
+
+/* --- start.c (the lead's): entered on the boot processor --- */
+void start(u32 magic, u32 info);
+/* Entered by each secondary processor on its own stack, tables and IDT. */
+void cpu_start_secondary(void) __attribute__((noreturn));
+
+#endif
