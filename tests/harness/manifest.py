@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads tests/manifest.toml and turns its entries into tests to run.
+
+An entry is either a command, whose exit status decides (0 pass, 77 skip), or
+a list of tiny guests that run beside each other as domains of one machine.
+Every *.toml in tests/manifest.d is read as well, so that a part of the
+project can bring its own tests in a file of its own.
+"""
+
+import dataclasses
+import pathlib
+import tomllib
+
+SUITES = ("quick", "full", "soak", "bochs", "unit", "guests", "linux")
+KEYS = {
+    "name", "suite", "about", "command", "guest", "guests", "witness", "smp",
+    "mem", "timeout", "expect", "forbid", "qemu", "build", "vcpus", "append",
+    "kernel_mem", "serial", "verdict",
+}
+
+
+class ManifestError(Exception):
+    """The manifest itself is wrong."""
+
+
+@dataclasses.dataclass
+class Domain:
+    """One guest of a test and what becomes of it."""
+
+    guest: str
+    name: str
+    mem: int
+    vcpus: int
+    append: str
+    verdict: str  # PASS, crash, or any (of the two)
+
+
+@dataclasses.dataclass
+class Test:
+    """One line of the report."""
+
+    name: str
+    suites: set
+    timeout: int
+    command: str = ""
+    domains: list = dataclasses.field(default_factory=list)
+    smp: int = 2
+    mem: int = 512
+    expect: list = dataclasses.field(default_factory=list)
+    forbid: list = dataclasses.field(default_factory=list)
+    qemu: str = ""
+    build: str = "debug"
+    serial: bool = False  # not beside other tests
+
+
+def _domain(entry, test_name):
+    if isinstance(entry, str):
+        entry = {"guest": entry}
+    unknown = set(entry) - {"guest", "name", "mem", "vcpus", "append",
+                            "verdict"}
+    if unknown or "guest" not in entry:
+        raise ManifestError(f"{test_name}: bad guest {entry}")
+    verdict = entry.get("verdict", "PASS")
+    if verdict not in ("PASS", "crash", "any"):
+        raise ManifestError(f"{test_name}: bad verdict {verdict}")
+    return Domain(entry["guest"], entry.get("name", entry["guest"]),
+                  entry.get("mem", 32), entry.get("vcpus", 1),
+                  entry.get("append", ""), verdict)
+
+
+def _guest_tests(entry, suites):
+    """One test for each number of processors in smp."""
+    name = entry["name"]
+    guests = entry.get("guests")
+    if guests is None:
+        single = {key: entry[key] for key in ("vcpus", "append", "verdict")
+                  if key in entry}
+        single["guest"] = entry["guest"]
+        if "kernel_mem" in entry:
+            single["mem"] = entry["kernel_mem"]
+        guests = [single]
+    domains = [_domain(guest, name) for guest in guests]
+    if entry.get("witness"):
+        domains.append(_domain({"guest": "witness", "vcpus": 2}, name))
+    names = [domain.name for domain in domains]
+    if len(set(names)) != len(names):
+        raise ManifestError(f"{name}: two domains of one name")
+    smps = entry.get("smp", [2, 4])
+    smps = smps if isinstance(smps, list) else [smps]
+    for smp in smps:
+        mine = set(suites)
+        if smp != smps[0]:
+            mine.discard("quick")
+        yield Test(name=name if smp == smps[0] else f"{name}-smp{smp}",
+                   suites=mine, timeout=entry.get("timeout", 60),
+                   domains=domains, smp=smp,
+                   mem=entry.get("mem", 256 + sum(d.mem for d in domains)),
+                   expect=entry.get("expect", []),
+                   forbid=entry.get("forbid", []), qemu=entry.get("qemu", ""),
+                   build=entry.get("build", "debug"),
+                   serial=entry.get("serial", False))
+
+
+def _tests(entry):
+    unknown = set(entry) - KEYS
+    if unknown or "name" not in entry:
+        raise ManifestError(f"bad entry {entry.get('name', entry)}: "
+                            f"{', '.join(sorted(unknown)) or 'no name'}")
+    suites = entry.get("suite", ["full"])
+    suites = [suites] if isinstance(suites, str) else list(suites)
+    for suite in suites:
+        if suite not in SUITES:
+            raise ManifestError(f"{entry['name']}: no suite {suite}")
+    if "command" in entry:
+        yield Test(name=entry["name"], suites=set(suites),
+                   timeout=entry.get("timeout", 120),
+                   command=entry["command"], expect=entry.get("expect", []),
+                   forbid=entry.get("forbid", []),
+                   serial=entry.get("serial", False))
+    else:
+        yield from _guest_tests(entry, suites + ["guests"])
+
+
+def load(folder):
+    """All tests of the manifest; raises ManifestError."""
+    files = [folder / "manifest.toml"]
+    files += sorted(pathlib.Path(folder, "manifest.d").glob("*.toml"))
+    tests = []
+    for path in files:
+        with open(path, "rb") as stream:
+            try:
+                data = tomllib.load(stream)
+            except tomllib.TOMLDecodeError as error:
+                raise ManifestError(f"{path.name}: {error}") from error
+        for entry in data.get("test", []):
+            tests.extend(_tests(entry))
+    names = [test.name for test in tests]
+    for name in names:
+        if names.count(name) > 1:
+            raise ManifestError(f"two tests are called {name}")
+    return tests
+
+
+def select(tests, wanted):
+    """The tests of the suites and names in wanted, in manifest order."""
+    chosen = []
+    for test in tests:
+        every = "all" in wanted and (test.suites - {"soak", "bochs"})
+        if every or test.name in wanted or test.suites & set(wanted):
+            chosen.append(test)
+    known = {test.name for test in tests} | set(SUITES) | {"all"}
+    for name in wanted:
+        if name not in known:
+            raise ManifestError(f"no suite or test {name}")
+    return chosen
