@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What upstream's files need to know about Lodge. With the option off, or on
- * any other platform, all of it comes to nothing.
+ * What the rest of the x86 code needs to know about running as a guest of
+ * the Lodge hypervisor. Everything else stays in arch/x86/lodge.
  */
 #ifndef _ASM_X86_LODGE_H
 #define _ASM_X86_LODGE_H
@@ -9,40 +9,73 @@
 #include <linux/types.h>
 
 struct mm_struct;
+struct pt_regs;
 
 #ifdef CONFIG_LODGE_GUEST
-extern bool lodge_running;
 
-/* True when this kernel is a Lodge guest; constant after the entry point. */
+extern bool lodge_active;
+
+/* True when this kernel runs in ring 1 on Lodge. Valid from the first line
+ * of C on; constant after that.
+ */
 static __always_inline bool lodge_guest(void)
 {
-	return lodge_running;
+	return lodge_active;
 }
 
 /*
- * Flushes kernel addresses on all vCPUs, in place of IPIs; TLB_FLUSH_ALL as
- * the end flushes everything. Returns false when not on Lodge.
+ * Kernel-half flushes: one hypercall that acts on every vCPU, in place of an
+ * IPI to each. False when not on Lodge: the caller flushes natively.
  */
-bool lodge_flush_kernel_range(unsigned long start, unsigned long end);
+bool lodge_flush_tlb_kernel_range(unsigned long start, unsigned long end);
+bool lodge_flush_tlb_all(void);
 
-/* Notes that an accessed bit was cleared; the next flush carries it. */
-void lodge_cleared_young(struct mm_struct *mm, unsigned long addr);
-#else
-static inline bool lodge_guest(void)
+/*
+ * The accessed bit of a user page was cleared without a flush. The shadow
+ * entry would hide later accesses, so its removal is queued. May be called
+ * with page-table locks held.
+ */
+void lodge_young_cleared(struct mm_struct *mm, unsigned long address);
+
+/*
+ * The body of exc_page_fault(), provided by mm/fault.c for the page-fault
+ * entry in arch/x86/lodge/fault.c.
+ */
+void lodge_handle_page_fault(struct pt_regs *regs, unsigned long error_code,
+			     unsigned long address);
+
+/*
+ * The Linux interrupt of an event port that some hypercall has returned; 0
+ * when there is none left. lodge_release_port() undoes it and closes the port.
+ */
+unsigned int lodge_port_to_irq(unsigned int port);
+void lodge_release_port(unsigned int port);
+/* Sends an event through a port that can be sent to. 0 or an error. */
+int lodge_notify_port(unsigned int port);
+
+#else /* !CONFIG_LODGE_GUEST */
+
+static __always_inline bool lodge_guest(void)
 {
 	return false;
 }
 
-static inline bool lodge_flush_kernel_range(unsigned long start,
-					    unsigned long end)
+static inline bool lodge_flush_tlb_kernel_range(unsigned long start,
+						unsigned long end)
 {
 	return false;
 }
 
-static inline void lodge_cleared_young(struct mm_struct *mm,
-				       unsigned long addr)
+static inline bool lodge_flush_tlb_all(void)
+{
+	return false;
+}
+
+static inline void lodge_young_cleared(struct mm_struct *mm,
+				       unsigned long address)
 {
 }
-#endif
+
+#endif /* CONFIG_LODGE_GUEST */
 
 #endif /* _ASM_X86_LODGE_H */
