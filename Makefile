@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Lodge: everything starts here. `make help` lists what there is to make.
+
+VERSIONS := 6.12
+HV := hypervisor-stub
+B := build
+
+.PHONY: all help deps bench-deps run test test-quick soak test-bochs bench \
+	gdb iso clean check check-patches check-cloud-config hypervisor kernel \
+	initramfs
+
+all: deps
+	+@$(MAKE) --no-print-directory hypervisor kernel initramfs
+
+help:
+	@echo 'make              build everything (hypervisor, kernel, initramfs)'
+	@echo 'make run          a Linux guest on the hypervisor in QEMU: a shell'
+	@echo 'make test         all tests; make test-quick: those of a minute'
+	@echo 'make soak         long runs; make test-bochs: tests in Bochs'
+	@echo 'make bench        measure against native and Xen in the same QEMU'
+	@echo 'make iso          build/lodge.iso, bootable with GRUB'
+	@echo 'make gdb          gdb on the hypervisor, guest started in QEMU'
+	@echo 'make check        style of scripts, C code and patches'
+	@echo 'make check-patches each patch builds with the option off and on'
+	@echo 'make check-cloud-config  the option in a cloud kernel'"'"'s options'
+	@echo 'make deps         install missing Debian packages (root or sudo)'
+	@echo 'make bench-deps   fetch Xen into build/xen'
+	@echo 'make clean        remove what was built; kernel sources stay'
+
+deps:
+	@kernel/deps kernel/packages.txt
+
+bench-deps: deps
+	@boot/fetch-xen
+
+hypervisor:
+	+@$(MAKE) --no-print-directory -C $(HV)
+
+kernel: $(VERSIONS:%=kernel-%)
+
+kernel-%:
+	+@kernel/build $*
+
+initramfs: $(B)/test.initrd
+
+$(B)/test.initrd: boot/initramfs boot/init boot/motd
+	@boot/initramfs -o $@
+
+run: all
+	@boot/qemu --smp 2 --mem 1024 --domain 'kernel=6.12,vcpus=2'
+
+test: all
+	@tests/run all
+
+test-quick: all
+	@tests/run quick
+
+soak: all
+	@tests/run soak
+
+test-bochs: all
+	@tests/run bochs
+
+bench: all bench-deps
+	@tests/run bench
+
+iso: all
+	@boot/make-iso
+
+gdb: all
+	@boot/gdb
+
+check:
+	@kernel/check
+
+check-patches: deps
+	@kernel/check-patches
+
+check-cloud-config: deps
+	@kernel/check-cloud-config
+
+clean:
+	@rm -rf $(B)/linux-*/obj $(B)/linux-*/check $(B)/payload
+	+@if [ -f $(HV)/Makefile ]; then $(MAKE) -s -C $(HV) clean; fi
+	@rm -f $(B)/test.initrd $(B)/lodge.iso
