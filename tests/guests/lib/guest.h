@@ -37,6 +37,8 @@ typedef int64_t s64;
 #define KERNEL_BASE 0xffffffff80000000UL
 #define DIRECT_BASE 0xffff880000000000UL /* slot 272 */
 #define KMAP_BASE 0xffff960000000000UL /* slot 300: for tests */
+#define USER_TEXT 0x400000UL /* as in guest.lds */
+#define USER_DATA 0x600000UL
 #define USER_STACK_TOP 0x800000UL
 
 #define array_size(a) (sizeof(a) / sizeof((a)[0]))
@@ -76,7 +78,7 @@ enum {
 	MF = 16,
 	AC = 17,
 	XM = 19,
-	NO_FAULT = 0x80,
+	NO_FAULT = 0x1ff,
 	SYSCALL64 = 0x100,
 	SYSCALL32 = 0x101,
 };

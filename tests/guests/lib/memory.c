@@ -103,10 +103,10 @@ void map_user(u64 root)
 	u64 i;
 
 	for (i = 0; i < (u64)utext_size; i += PAGE_SIZE)
-		map_page(root, 0x400000 + i, (u64)utext_gpa + i,
+		map_page(root, USER_TEXT + i, (u64)utext_gpa + i,
 			 PTE_P | PTE_U | PTE_A);
 	for (i = 0; i < (u64)udata_size; i += PAGE_SIZE)
-		map_page(root, 0x600000 + i, (u64)udata_gpa + i,
+		map_page(root, USER_DATA + i, (u64)udata_gpa + i,
 			 PTE_USER | PTE_NX);
 	for (i = 1; i <= 4; i++)
 		map_page(root, USER_STACK_TOP - i * PAGE_SIZE,
