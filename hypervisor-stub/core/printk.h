@@ -7,8 +7,10 @@
 #include "types.h"
 
 /*
- * Formats: %d %i %u %x %X %lu %lx %ld %llx %llu %p %s %c %%, with width, zero
- * padding, '-' and, for %s, precision. Any context, also with locks held.
+ * Formats: %d %i %u %x %X %p %s %c %%, the numbers also with l, ll or z; with
+ * width, zero padding, '-' and, for %s, precision; '*' for both. Returned is
+ * the length that the whole text has, as in C. Any context, also with locks
+ * held, except that of the console.
  */
 void printk(const char *fmt, ...) __printf(1, 2);
 int vsnprintk(char *buf, size_t size, const char *fmt, va_list ap);
@@ -16,6 +18,8 @@ int snprintk(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
 /* The machine cannot go on: print, stop all processors, leave. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
+/* Some processor has panicked: locks and checks mean nothing any more. */
+bool panic_started(void);
 
 /* An invariant of our own is broken. Never reachable from guest input. */
 #define BUG_ON(cond)                                                     \
