@@ -59,6 +59,8 @@ struct acpi_info {
 	u16 reset_port; /* I/O port; 0: none */
 	u8 reset_value;
 	u16 pm_timer; /* port; 0: none */
+	u32 smi_cmd; /* port that turns ACPI mode on; 0: always on */
+	u8 acpi_enable; /* what to write there */
 };
 
 extern struct acpi_info acpi_info;
@@ -66,10 +68,13 @@ extern struct acpi_info acpi_info;
 void acpi_parse(mpa_t rsdp);
 
 /* --- paging.c: the hypervisor's own tables --- */
+#define BOOT_MAP_END (1UL << 32) /* what is mapped before paging_init() */
 /*
  * Builds the tables that map all RAM one to one (text read-execute, rodata
  * read, everything else no-execute, page 0 absent) and the APICs' MMIO
- * uncached. Needs the frame allocator; leaves the boot tables in use.
+ * uncached, and puts them below the boot top-level table, which stays in use.
+ * Needs the frame allocator with memory below BOOT_MAP_END only: what lies
+ * above can be touched, and so be given to the allocator, only after this.
  */
 void paging_init(void);
 /* A new top-level table: shared lower slots, slot 256 -> area_l3 (or 0). */
@@ -82,6 +87,8 @@ void apic_init_cpu(void); /* this processor's local APIC, x2APIC if there */
 u32 apic_id(void);
 void apic_eoi(void);
 void apic_send_ipi(u32 apic_id, u8 vector);
+void apic_send_nmi(u32 apic_id);
+void apic_send_init(u32 apic_id);
 void apic_send_init_sipi(u32 apic_id, u8 page);
 /* Calibrates against the PM timer or PIT, on the boot processor. */
 void apic_timer_calibrate(void);
@@ -97,21 +104,36 @@ void serial_enable_irq(void);
 void serial_interrupt(void); /* reads all, calls console_input() */
 
 /* --- tsc.c --- */
+/*
+ * Increments per second of an upward counter, against the PM timer or the
+ * PIT; takes about 50 ms.
+ */
+u64 clock_measure(u64 (*counter)(void));
+void delay_us(unsigned int us); /* by the same clock; coarse */
 u64 tsc_calibrate(void); /* kHz */
 u64 cmos_seconds(void); /* UTC seconds since 1970 */
 
 /* --- smp.c --- */
+#define TRAMPOLINE_PAGE 0x8000 /* page below 1 MiB where processors start */
 /*
  * Starts the other processors (limit: how many in all, 0: no limit); each
  * ends in cpu_start_secondary(). Returns when they are online.
  */
 void smp_start(unsigned int limit);
-/* Allocates a pcpu with its stacks and entry area (entry_area_init_host). */
+/*
+ * Allocates a pcpu with its stacks, entry area (entry_area_init_host) and
+ * top-level table. Id 0 gets the static one and the stack that are in use
+ * since boot. NULL: no memory.
+ */
 struct pcpu *pcpu_create(unsigned int id, u32 apic_id);
 /* Sends VEC_KICK. */
 void smp_kick(unsigned int cpu);
 /* Panic: stops all others for good. */
 void smp_stop_others(void);
+/* First thing on an NMI: does not return if smp_stop_others() sent it. */
+void smp_nmi(void);
+/* Halts this processor for ever. */
+void cpu_stop(void) __attribute__((noreturn));
 
 /* --- power.c --- */
 void machine_poweroff(void) __attribute__((noreturn));
@@ -121,7 +143,10 @@ void machine_fail(void) __attribute__((noreturn));
 
 /* --- start.c (the lead's): entered on the boot processor --- */
 void start(u32 magic, u32 info);
-/* Entered by each secondary processor on its own stack, tables and IDT. */
+/*
+ * Entered by each secondary processor on its own stack, tables and IDT, with
+ * its local APIC on, interrupts off.
+ */
 void cpu_start_secondary(void) __attribute__((noreturn));
 
 #endif

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads the few ACPI facts that the hypervisor needs into acpi_info: which
+ * processors there are, where the APICs are, how the serial line's interrupt
+ * arrives, how to switch off. Runs once, on the boot tables, which reach the
+ * first 4 GiB; acpi_info is constant afterwards and no table is looked at
+ * again. Firmware makes mistakes, so a table counts only if its length is
+ * sane and its checksum right, and no field is read beyond its length.
+ */
+#include "cpu.h"
+#include "pcpu.h"
+#include "platform.h"
+#include "../core/frame.h"
+#include "../core/printk.h"
+#include "../core/string.h"
+
+#define TABLE_MAX (16UL << 20)
+#define LAPIC_DEFAULT 0xfee00000
+#define ISA_SERIAL_IRQ 4
+
+struct rsdp {
+	char signature[8];
+	u8 checksum;
+	char oem[6];
+	u8 revision;
+	u32 rsdt;
+	u32 length;
+	u64 xsdt;
+	u8 checksum2;
+	u8 pad[3];
+} __packed;
+
+#define RSDP_V1_SIZE 20
+
+struct acpi_table {
+	char signature[4];
+	u32 length;
+	u8 revision, checksum;
+	char oem[6], oem_table[8];
+	u32 oem_revision, creator, creator_revision;
+	u8 body[];
+} __packed;
+
+struct madt_entry {
+	u8 type, length;
+};
+
+enum {
+	MADT_LAPIC = 0,
+	MADT_IOAPIC = 1,
+	MADT_OVERRIDE = 2,
+	MADT_LAPIC_ADDRESS = 5,
+	MADT_X2APIC = 9,
+};
+
+/* Offsets in the FADT. */
+enum {
+	FADT_DSDT = 40,
+	FADT_SMI_CMD = 48,
+	FADT_ACPI_ENABLE = 52,
+	FADT_PM1A_CNT = 64,
+	FADT_PM1B_CNT = 68,
+	FADT_PM_TMR = 76,
+	FADT_FLAGS = 112,
+	FADT_RESET_REG = 116, /* address space, 3 bytes, 8 of address */
+	FADT_RESET_VALUE = 128,
+	FADT_X_DSDT = 140,
+};
+
+#define FADT_FLAG_RESET BIT(10)
+#define SPACE_IO 1
+
+#define AML_NAME 0x08
+#define AML_PACKAGE 0x12
+#define AML_ONE 0x01
+#define AML_BYTE 0x0a
+#define AML_WORD 0x0b
+
+struct acpi_info acpi_info;
+
+static bool checksum_ok(const void *p, size_t n)
+{
+	const u8 *b = p;
+	u8 sum = 0;
+
+	while (n--)
+		sum += *b++;
+	return !sum;
+}
+
+/* The table at a, if it is there and whole; sig NULL: of any kind. */
+static const struct acpi_table *table_at(u64 a, const char *sig)
+{
+	const struct acpi_table *t = mpa_to_virt(a);
+
+	if (!a || a >= BOOT_MAP_END - TABLE_MAX)
+		return NULL;
+	if (sig && memcmp(t->signature, sig, 4))
+		return NULL;
+	if (t->length < sizeof(*t) || t->length > TABLE_MAX ||
+	    !checksum_ok(t, t->length)) {
+		printk("acpi: bad table at %lx ignored\n", a);
+		return NULL;
+	}
+	return t;
+}
+
+/* An unaligned little-endian field of n bytes; 0 beyond the table's end. */
+static u64 field(const struct acpi_table *t, u32 offset, unsigned int n)
+{
+	u64 v = 0;
+
+	if (offset + n <= t->length)
+		memcpy(&v, (const u8 *)t + offset, n);
+	return v;
+}
+
+static bool rsdp_ok(const struct rsdp *r)
+{
+	return !memcmp(r->signature, "RSD PTR ", 8) &&
+	       checksum_ok(r, RSDP_V1_SIZE);
+}
+
+static const struct rsdp *rsdp_scan(mpa_t start, mpa_t end)
+{
+	for (; start < end; start += 16)
+		if (rsdp_ok(mpa_to_virt(start)))
+			return mpa_to_virt(start);
+	return NULL;
+}
+
+static const struct rsdp *rsdp_find(mpa_t hint)
+{
+	const struct rsdp *r;
+	mpa_t ebda = 0x40e;
+
+	if (hint && hint < BOOT_MAP_END - PAGE_SIZE &&
+	    rsdp_ok(mpa_to_virt(hint)))
+		return mpa_to_virt(hint);
+	/* Hidden from the compiler, which distrusts constants this low. */
+	__asm__("" : "+r"(ebda));
+	ebda = (mpa_t)*(u16 *)mpa_to_virt(ebda) << 4;
+	if (ebda >= 0x80000 && ebda < 0xa0000) {
+		r = rsdp_scan(ebda, ebda + 1024);
+		if (r)
+			return r;
+	}
+	return rsdp_scan(0xe0000, 0x100000);
+}
+
+static const struct acpi_table *find_in(const struct acpi_table *list,
+					unsigned int width, const char *sig)
+{
+	const struct acpi_table *t;
+	u32 at = sizeof(*list);
+
+	for (; at + width <= list->length; at += width) {
+		t = table_at(field(list, at, width), sig);
+		if (t)
+			return t;
+	}
+	return NULL;
+}
+
+static void add_cpu(u32 id, u32 flags)
+{
+	if (!(flags & 1)) /* not there */
+		return;
+	for (unsigned int i = 0; i < acpi_info.cpu_count; i++)
+		if (acpi_info.apic_id[i] == id)
+			return;
+	if (acpi_info.cpu_count == ARRAY_SIZE(acpi_info.apic_id)) {
+		printk("acpi: processor with APIC id %u ignored\n", id);
+		return;
+	}
+	acpi_info.apic_id[acpi_info.cpu_count++] = id;
+}
+
+static void parse_override(const struct acpi_table *t, u32 at)
+{
+	u16 flags = field(t, at + 8, 2);
+
+	if (field(t, at + 2, 1) != 0 || field(t, at + 3, 1) != ISA_SERIAL_IRQ)
+		return;
+	acpi_info.serial_gsi = field(t, at + 4, 4);
+	/* 0 is the bus's own way: high, edge. */
+	acpi_info.serial_low = (flags & 3) == 3;
+	acpi_info.serial_level = (flags >> 2 & 3) == 3;
+}
+
+static void parse_ioapic(const struct acpi_table *t, u32 at)
+{
+	u32 base = field(t, at + 8, 4);
+
+	/* One is enough: that of the ISA interrupts, which start at 0. */
+	if (acpi_info.ioapic && acpi_info.ioapic_gsi_base <= base)
+		return;
+	acpi_info.ioapic = field(t, at + 4, 4);
+	acpi_info.ioapic_gsi_base = base;
+}
+
+static void parse_madt(const struct acpi_table *t)
+{
+	u32 at = sizeof(*t) + 8, length;
+
+	acpi_info.lapic = field(t, sizeof(*t), 4);
+	for (; at + 2 <= t->length; at += length) {
+		length = field(t, at + 1, 1);
+		if (length < 2 || at + length > t->length)
+			break;
+		switch (field(t, at, 1)) {
+		case MADT_LAPIC:
+			add_cpu(field(t, at + 3, 1), field(t, at + 4, 4));
+			break;
+		case MADT_X2APIC:
+			add_cpu(field(t, at + 4, 4), field(t, at + 8, 4));
+			break;
+		case MADT_IOAPIC:
+			parse_ioapic(t, at);
+			break;
+		case MADT_OVERRIDE:
+			parse_override(t, at);
+			break;
+		case MADT_LAPIC_ADDRESS:
+			acpi_info.lapic = field(t, at + 4, 8);
+			break;
+		}
+	}
+}
+
+/* One small integer constant of AML; advances *at. false: something else. */
+static bool aml_integer(const struct acpi_table *t, u32 *at, u16 *v)
+{
+	u8 op = field(t, *at, 1);
+	unsigned int n = op == AML_BYTE ? 1 : op == AML_WORD ? 2 : 0;
+
+	if (!n && op > AML_ONE)
+		return false;
+	*v = n ? field(t, *at + 1, n) : op;
+	*at += 1 + n;
+	return true;
+}
+
+/*
+ * Looks for Name(_S5_, Package() { typ_a, typ_b, ... }) without interpreting
+ * anything else.
+ */
+static void parse_s5(const struct acpi_table *t)
+{
+	u32 at, p;
+
+	for (at = sizeof(*t) + 2; at + 8 < t->length; at++) {
+		const u8 *b = (const u8 *)t + at;
+
+		if (memcmp(b, "_S5_", 4) || b[4] != AML_PACKAGE)
+			continue;
+		if (b[-1] != AML_NAME && (b[-1] != '\\' || b[-2] != AML_NAME))
+			continue;
+		/* The length's first byte tells how many more it has. */
+		p = at + 5 + 1 + (b[5] >> 6) + 1;
+		if (aml_integer(t, &p, &acpi_info.slp_typa) &&
+		    aml_integer(t, &p, &acpi_info.slp_typb)) {
+			acpi_info.has_s5 = acpi_info.pm1a_cnt != 0;
+			return;
+		}
+	}
+}
+
+static void parse_fadt(const struct acpi_table *t)
+{
+	const struct acpi_table *dsdt;
+
+	acpi_info.pm1a_cnt = field(t, FADT_PM1A_CNT, 4);
+	acpi_info.pm1b_cnt = field(t, FADT_PM1B_CNT, 4);
+	acpi_info.pm_timer = field(t, FADT_PM_TMR, 4);
+	acpi_info.smi_cmd = field(t, FADT_SMI_CMD, 4);
+	acpi_info.acpi_enable = field(t, FADT_ACPI_ENABLE, 1);
+	if (field(t, FADT_FLAGS, 4) & FADT_FLAG_RESET &&
+	    field(t, FADT_RESET_REG, 1) == SPACE_IO) {
+		acpi_info.has_reset = true;
+		acpi_info.reset_port = field(t, FADT_RESET_REG + 4, 8);
+		acpi_info.reset_value = field(t, FADT_RESET_VALUE, 1);
+	}
+	dsdt = table_at(field(t, FADT_X_DSDT, 8), "DSDT");
+	if (!dsdt)
+		dsdt = table_at(field(t, FADT_DSDT, 4), "DSDT");
+	if (dsdt)
+		parse_s5(dsdt);
+}
+
+/* This processor comes first in the list, and is there in any case. */
+static void put_self_first(void)
+{
+	u32 a, b, c, d, self, i = 0;
+
+	cpuid(0, 0, &a, &b, &c, &d);
+	if (a >= 0xb) {
+		cpuid(0xb, 0, &a, &b, &c, &d);
+		self = d;
+	}
+	if (a < 0xb || !b) {
+		cpuid(1, 0, &a, &b, &c, &d);
+		self = b >> 24;
+	}
+	while (i < acpi_info.cpu_count && acpi_info.apic_id[i] != self)
+		i++;
+	if (i == acpi_info.cpu_count) {
+		if (i)
+			printk("acpi: this processor is not listed\n");
+		acpi_info.cpu_count = 1;
+		i = 0;
+	}
+	acpi_info.apic_id[i] = acpi_info.apic_id[0];
+	acpi_info.apic_id[0] = self;
+}
+
+void acpi_parse(mpa_t hint)
+{
+	const struct acpi_table *list = NULL, *t;
+	const struct rsdp *r = rsdp_find(hint);
+	unsigned int width = 8;
+
+	acpi_info = (struct acpi_info){
+		.lapic = LAPIC_DEFAULT,
+		.serial_gsi = ISA_SERIAL_IRQ,
+	};
+	if (r && r->revision >= 2 && r->length >= sizeof(*r) &&
+	    r->length <= PAGE_SIZE && checksum_ok(r, sizeof(*r)))
+		list = table_at(r->xsdt, "XSDT");
+	if (r && !list) {
+		list = table_at(r->rsdt, "RSDT");
+		width = 4;
+	}
+	if (!list) {
+		printk("acpi: no tables: one processor, no power-off\n");
+	} else {
+		t = find_in(list, width, "APIC");
+		if (t)
+			parse_madt(t);
+		t = find_in(list, width, "FACP");
+		if (t)
+			parse_fadt(t);
+	}
+	put_self_first();
+}
