@@ -6,7 +6,37 @@
 #ifndef X86_CPUFEAT_H
 #define X86_CPUFEAT_H
 
+#include <lodge/abi.h>
 #include "../core/types.h"
+
+/* Those that cpu.h does not need. */
+#define CR0_PE (1UL << 0)
+#define CR0_MP (1UL << 1)
+#define CR0_EM (1UL << 2)
+#define CR0_TS (1UL << 3)
+#define CR0_NE (1UL << 5)
+#define CR0_PG (1UL << 31)
+#define CR4_VME (1UL << 0)
+#define CR4_PVI (1UL << 1)
+#define CR4_TSD (1UL << 2)
+#define CR4_DE (1UL << 3)
+#define CR4_PSE (1UL << 4)
+#define CR4_PAE (1UL << 5)
+#define CR4_PCE (1UL << 8)
+#define CR4_OSFXSR (1UL << 9)
+#define CR4_OSXMMEXCPT (1UL << 10)
+#define CR4_UMIP (1UL << 11)
+#define CR4_SMEP (1UL << 20)
+#define CR4_SMAP (1UL << 21)
+#define CR4_PKE (1UL << 22)
+#define CR4_CET (1UL << 23)
+#define CR4_PKS (1UL << 24)
+#define CR4_FRED (1UL << 32)
+
+/* What a guest finds in CR0, CR4 and the PAT MSR when it starts. */
+#define GUEST_CR0 0x80050033UL
+#define GUEST_CR4 (CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define GUEST_PAT 0x0407050600070106UL
 
 struct vcpu;
 struct domain;
@@ -34,7 +64,18 @@ struct insn {
 	u8 gpr; /* general register, 0 = rax ... 15 = r15 */
 	bool port_imm; /* port is in `port`, else in dx */
 	u8 port;
+	/* Memory operand of INVLPG: segment:[base + (index << scale) + disp] */
+	u8 base, index; /* as gpr; or INSN_NO_REG, INSN_RIP (base only) */
+	u8 scale;
+	u8 segment; /* 0 or INSN_SEG_* */
+	bool addr32; /* the offset is truncated to 32 bits */
+	s32 disp;
 };
+
+#define INSN_RIP 16
+#define INSN_NO_REG 17
+#define INSN_SEG_FS 1
+#define INSN_SEG_GS 2
 
 /* Decodes 64-bit code; false if n bytes are not enough or not one of ours. */
 bool insn_decode(const u8 *bytes, size_t n, struct insn *insn);
@@ -46,7 +87,9 @@ bool insn_decode(const u8 *bytes, size_t n, struct insn *insn);
  */
 bool emulate_gp(struct vcpu *v);
 
-/* --- msr.c --- */
+/* --- msr.c: v is the current vCPU --- */
+/* Initial CR0, CR4, PAT, TSC_AUX of a new vCPU. */
+void msr_vcpu_init(struct vcpu *v);
 bool msr_read(struct vcpu *v, u32 msr, u64 *value); /* false: #GP */
 bool msr_write(struct vcpu *v, u32 msr, u64 value);
 
@@ -54,8 +97,14 @@ bool msr_write(struct vcpu *v, u32 msr, u64 value);
 void cpuid_init(void); /* policy from cmdline.cpuid; prints it */
 void cpuid_guest(struct vcpu *v, u32 leaf, u32 sub, struct lodge_cpuid *out);
 s64 do_cpuid(struct vcpu *v, u64 leaf, u64 sub, u64 gpa);
+/* Does the policy hide ERMS and FSRM from guests? */
+bool cpuid_hides_fast_strings(void);
+/* LODGE_FEATURE_* of this build: for CPUID and the start information. */
+#define LODGE_FEATURES                                                   \
+	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK |              \
+	 LODGE_FEATURE_STEAL)
 
-/* --- fpu.c --- */
+/* --- fpu.c; a processor is either between restore and save, or not --- */
 void fpu_init_cpu(void); /* CR4, XCR0, on each processor */
 int fpu_vcpu_init(struct vcpu *v); /* 0 or -ENOMEM; initial state */
 void fpu_vcpu_destroy(struct vcpu *v);
@@ -66,10 +115,17 @@ u64 fpu_host_xcr0(void);
 
 /* --- debugreg.c --- */
 s64 do_set_debugreg(struct vcpu *v, u64 n, u64 value);
-void debugreg_load(struct vcpu *v); /* before v runs here */
-void debugreg_unload(struct vcpu *v); /* after; DR7 = 0 in the hypervisor */
+/*
+ * Around each stay in the guest, not only when vCPUs are switched: load as
+ * one of the last things before it, unload as one of the first after it. Both
+ * cost nothing while no breakpoint is enabled.
+ */
+void debugreg_load(struct vcpu *v);
+void debugreg_unload(struct vcpu *v);
 /* #DB taken from the guest: returns true if it is the guest's own. */
 bool debugreg_trap(struct vcpu *v);
+/* #DB in ring 0: a guest's breakpoint met an address of ours; disarm it. */
+void debugreg_host_trap(void);
 
 /* --- desc.c: GDT slots and LDT --- */
 /* Checks and normalises (accessed bit) one descriptor; R14. */
@@ -77,5 +133,13 @@ bool desc_check(u64 *desc, bool allow_absent);
 s64 do_set_descriptor(struct vcpu *v, u64 slot, u64 value);
 s64 do_set_ldt(struct vcpu *v, u64 gpa, u64 count);
 void desc_vcpu_destroy(struct vcpu *v);
+
+/* In top-level slots 256 to 271: nothing that a guest may name. */
+static inline bool is_hypervisor_va(gva_t va)
+{
+	const gva_t size = (LODGE_SLOT_LAST + 1UL - LODGE_SLOT_FIRST) << 39;
+
+	return va - LODGE_AREA_BASE < size;
+}
 
 #endif

@@ -26,6 +26,7 @@ struct entry_area {
 
 struct vcpu_arch {
 	struct entry_area area;
+	unsigned int cache_next; /* slot of cfg.root to use next */
 
 	void *fpu; /* XSAVE area, 64-byte aligned */
 	u64 xcr0;
@@ -38,10 +39,14 @@ struct vcpu_arch {
 	/* Saved when another vCPU takes the processor. */
 	u64 fs_base, gs_base;
 	u16 ds, es, fs, gs;
+	bool segs_reload; /* next entry reloads selectors, LDT and bases */
+	bool segs_fresh; /* the fields above are newer than the processor */
 
 	u64 cr0, cr4; /* what the guest believes */
 	u64 tsc_aux;
+	bool tsc_aux_valid; /* the processor has RDTSCP or RDPID */
 	u64 pat;
+	bool raw_if_seen; /* of vCPU 0: this domain was warned about cli, sti */
 };
 
 #endif
