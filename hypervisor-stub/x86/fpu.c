@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * FPU and vector registers, and the bits of CR0 and CR4 that all processors
+ * run with. The hypervisor itself uses no such register, so a vCPU's stay in
+ * the processor until another vCPU takes it: saved and restored eagerly then,
+ * all components that any guest could have touched, so that nothing of one
+ * vCPU is ever visible to another.
+ *
+ * Invariant: while a vCPU is loaded XCR0 is what its guest asked for; between
+ * fpu_save() and fpu_restore() it is host_xcr0, so that both cover state that
+ * the guest has turned off meanwhile. No locks: areas belong to their vCPU,
+ * the rest is written once on the boot processor.
+ *
+ * AVX-512, AMX and PKRU are offered to no guest and therefore not saved: XCR0
+ * keeps them off. PKU would need CR4.PKE, which stays 0.
+ */
+#include "../core/domain.h"
+#include "../core/frame.h"
+#include "../core/printk.h"
+#include "cpu.h"
+#include "cpufeat.h"
+
+#define XCR0_OFFERED (XCR0_X87 | XCR0_SSE | XCR0_AVX)
+#define FCW_INIT 0x37f
+#define MXCSR_INIT 0x1f80
+#define FX_MXCSR 24 /* byte offset in the save area */
+
+#define CPUID1_ECX_XSAVE (1U << 26)
+#define CPUID7_EBX_FSGSBASE (1U << 0)
+#define CPUID7_EBX_SMEP (1U << 7)
+#define CPUID_80000008_EBX_XSAVEERPTR (1U << 2)
+
+static u64 host_xcr0; /* 0: no XSAVE, use FXSAVE */
+static bool restore_errata; /* FIP, FDP, FOP survive a restore (AMD) */
+
+static bool leaves_error_pointers(void)
+{
+	u32 a, b, c, d;
+
+	cpuid(0, 0, &a, &b, &c, &d);
+	if (b != 0x68747541 && b != 0x6f677948) /* "Auth", "Hygo" */
+		return false;
+	cpuid(0x80000000, 0, &a, &b, &c, &d);
+	if (a < 0x80000008)
+		return true;
+	cpuid(0x80000008, 0, &a, &b, &c, &d);
+	return !(b & CPUID_80000008_EBX_XSAVEERPTR);
+}
+
+/* XCR0 for this processor; every one has to offer the same. */
+static u64 find_xcr0(void)
+{
+	u32 a, b, c, d;
+	u64 xcr0;
+
+	cpuid(1, 0, &a, &b, &c, &d);
+	if (!(c & CPUID1_ECX_XSAVE))
+		return 0;
+	cpuid(0xd, 0, &a, &b, &c, &d);
+	xcr0 = a & XCR0_OFFERED;
+	return xcr0 & XCR0_SSE ? xcr0 : 0;
+}
+
+void fpu_init_cpu(void)
+{
+	static bool first_done;
+	u32 a, b = 0, c, d;
+	u64 cr4, xcr0;
+
+	cpuid(0, 0, &a, &b, &c, &d);
+	if (a >= 7)
+		cpuid(7, 0, &a, &b, &c, &d);
+	else
+		b = 0;
+	if (!(b & CPUID7_EBX_FSGSBASE))
+		panic("this processor has no FSGSBASE instructions, which "
+		      "Lodge needs (with QEMU: -cpu max, or a named model "
+		      "from IvyBridge or EPYC on)");
+
+	xcr0 = find_xcr0();
+	cr4 = read_cr4() & ~(CR4_VME | CR4_PVI | CR4_TSD | CR4_PCE |
+			     CR4_UMIP | CR4_SMAP | CR4_PKE | CR4_CET |
+			     CR4_PKS | CR4_FRED | CR4_OSXSAVE);
+	cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
+	if (xcr0)
+		cr4 |= CR4_OSXSAVE;
+	if (b & CPUID7_EBX_SMEP)
+		cr4 |= CR4_SMEP;
+	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP) &
+		  ~(CR0_EM | CR0_TS));
+	write_cr4(cr4);
+	if (xcr0)
+		xsetbv(0, xcr0);
+
+	if (!first_done) {
+		host_xcr0 = xcr0;
+		restore_errata = leaves_error_pointers();
+		first_done = true;
+	} else if (xcr0 != host_xcr0) {
+		panic("processors differ in XCR0: %lx here, %lx on the first",
+		      xcr0, host_xcr0);
+	}
+}
+
+u64 fpu_host_xcr0(void)
+{
+	return host_xcr0;
+}
+
+int fpu_vcpu_init(struct vcpu *v)
+{
+	u8 *area = page_alloc();
+
+	if (!area)
+		return -LODGE_ENOMEM;
+	/* An XSAVE header of zeroes stands for the initial state. */
+	*(u16 *)area = FCW_INIT;
+	*(u32 *)(area + FX_MXCSR) = MXCSR_INIT;
+	v->arch.fpu = area;
+	v->arch.xcr0 = host_xcr0 & XCR0_X87;
+	return 0;
+}
+
+void fpu_vcpu_destroy(struct vcpu *v)
+{
+	if (v->arch.fpu)
+		page_free(v->arch.fpu);
+	v->arch.fpu = NULL;
+}
+
+void fpu_save(struct vcpu *v)
+{
+	if (!host_xcr0) {
+		__asm__ volatile("fxsave64 (%0)" ::"r"(v->arch.fpu)
+				 : "memory");
+		return;
+	}
+	if (v->arch.xcr0 != host_xcr0)
+		xsetbv(0, host_xcr0);
+	__asm__ volatile("xsave64 (%0)" ::"r"(v->arch.fpu),
+			 "a"((u32)host_xcr0), "d"((u32)(host_xcr0 >> 32))
+			 : "memory");
+}
+
+void fpu_restore(struct vcpu *v)
+{
+	static const u32 zero;
+
+	/*
+	 * Where a restore leaves the x87 error pointers alone unless an
+	 * exception is pending, the last vCPU's would remain: overwrite them.
+	 */
+	if (restore_errata)
+		__asm__ volatile("fnclex\n\t"
+				 "emms\n\t"
+				 "fildl %0" ::"m"(zero));
+	if (!host_xcr0) {
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->arch.fpu)
+				 : "memory");
+		return;
+	}
+	__asm__ volatile("xrstor64 (%0)" ::"r"(v->arch.fpu),
+			 "a"((u32)host_xcr0), "d"((u32)(host_xcr0 >> 32))
+			 : "memory");
+	if (v->arch.xcr0 != host_xcr0)
+		xsetbv(0, v->arch.xcr0);
+}
+
+bool fpu_set_xcr0(struct vcpu *v, u64 xcr0)
+{
+	if (!(xcr0 & XCR0_X87) || xcr0 & ~host_xcr0)
+		return false;
+	if ((xcr0 & XCR0_AVX) && !(xcr0 & XCR0_SSE))
+		return false;
+	v->arch.xcr0 = xcr0;
+	xsetbv(0, xcr0);
+	return true;
+}
