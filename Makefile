@@ -81,6 +81,6 @@ check-cloud-config: deps
 	@kernel/check-cloud-config
 
 clean:
-	@rm -rf $(B)/linux-*/obj $(B)/linux-*/check $(B)/payload
+	@rm -rf $(B)/linux-*/src/obj $(B)/linux-*/check $(B)/payload
 	+@if [ -f $(HV)/Makefile ]; then $(MAKE) -s -C $(HV) clean; fi
 	@rm -f $(B)/test.initrd $(B)/lodge.iso
