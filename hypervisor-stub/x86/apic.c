@@ -82,6 +82,8 @@ void apic_init_cpu(void)
 	u64 base = rdmsr(MSR_APIC_BASE);
 
 	if (!ready) {
+		/* While LINT0 is open, or a pending one is never withdrawn. */
+		pic_off();
 		x2apic = has_x2apic();
 		mmio = mpa_to_virt(acpi_info.lapic);
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The I/O APIC of the ISA interrupts. Everything is masked except the serial
- * line, which goes to the boot processor; the two 8259s are moved away from
- * the exceptions' vectors and masked. Written once at boot, no lock.
+ * line, which goes to the boot processor. And the two 8259s, which are moved
+ * away from the exceptions' vectors and masked. Written once at boot, no lock.
  */
 #include "cpu.h"
 #include "pcpu.h"
@@ -35,7 +35,7 @@ static void ioapic_write(u32 reg, u32 v)
 	io[4] = v;
 }
 
-static void pic_off(void)
+void pic_off(void)
 {
 	outb(PIC1, 0x11); /* initialise: four words follow */
 	outb(PIC2, 0x11);
@@ -54,7 +54,6 @@ void ioapic_init(void)
 	u32 pin = acpi_info.serial_gsi - acpi_info.ioapic_gsi_base;
 	u32 id = pcpus[0]->apic_id, count, entry = VEC_SERIAL;
 
-	pic_off();
 	if (!acpi_info.ioapic) {
 		printk("ioapic: none; no serial input\n");
 		return;

@@ -97,6 +97,7 @@ void apic_timer_set_ns(u64 delta);
 bool apic_is_x2apic(void);
 
 /* --- ioapic.c, serial.c --- */
+void pic_off(void); /* by apic_init_cpu() */
 void ioapic_init(void); /* masks everything, routes the serial line */
 void serial_init(void);
 void serial_putc(char c);
