@@ -3,14 +3,16 @@
  * Domains and vCPUs.
  *
  * A domain is never freed while a processor runs one of its vCPUs. It dies in
- * two steps: domain_crash() or domain_shutdown() marks it and stops its
- * vCPUs; the last one out, or the caller, hands it to domain_destroy().
+ * two steps: domain_crash() or domain_shutdown() marks it; domain_reap(), in
+ * each processor's exit loop, frees it when its last vCPU has been let go.
  */
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H
 
+#include <lodge/errno.h>
 #include <lodge/hypercall.h>
 #include <lodge/vcpu.h>
+#include "../x86/regs.h"
 #include "../x86/vcpu_arch.h"
 #include "cmdline.h"
 #include "console.h"
@@ -105,9 +107,9 @@ void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Orderly end; LODGE_SHUTDOWN_*. */
 void domain_shutdown(struct domain *d, u32 reason);
-/* Frees a dying domain whose vCPUs are all stopped. Context: no locks. */
-void domain_destroy(struct domain *d);
-/* To be called by each processor when it has nothing of d any more. */
+/* Frees a domain that was never started. */
+void domain_discard(struct domain *d);
+/* Frees the dying domains that no processor runs any more. No locks held. */
 void domain_reap(void);
 
 static inline bool domain_is_dying(const struct domain *d)

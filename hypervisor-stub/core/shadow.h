@@ -16,74 +16,97 @@ struct vcpu;
 
 #define ROOT_HASH_SIZE 256
 
-/* A guest top-level table and the shadow of its user half. */
+/*
+ * A guest top-level table and the shadow of its user half. Lives in the
+ * second half of its own master page, of which slots 0..255 are used.
+ */
 struct root {
 	gpa_t gpa;
 	struct domain *domain;
 	struct spinlock lock; /* user half: master and all below it */
-	u64 *master; /* level-4 page; slots 0..255 are the truth */
+	u64 *master;
 	mpa_t l4[LODGE_MAX_VCPUS]; /* private top-level tables; 0: none */
 	struct list hash, all; /* shadow.roots_lock */
-	bool dropped; /* no longer in the hash; roots_lock */
-	u32 users; /* vCPUs that have it loaded or cached; roots_lock */
-	u32 pages; /* shadow pages below master; lock */
 };
+
+_Static_assert(sizeof(struct root) <= PAGE_SIZE / 2, "shares a page");
 
 /* Per domain. */
 struct shadow {
-	struct spinlock roots_lock; /* hash, list, users */
+	struct spinlock roots_lock; /* hash, list, the stubs' caches */
 	struct list hash[ROOT_HASH_SIZE];
 	struct list all; /* oldest load first */
 	u32 root_count;
 
 	struct spinlock kernel_lock; /* kernel half */
-	u64 *kernel; /* level-4 page; slots 272..511 are the truth */
-	u32 kernel_pages;
+	u64 *kernel; /* level-4 page; slots 272..511 are used */
 
-	u64 page_count, page_limit; /* atomic; frames in use and allowed */
+	u64 page_count, page_limit; /* frames in use (atomic) and allowed */
 	u64 reclaims;
 };
 
-/* What a guest table walk found; levels as in the manuals, 1 is the last. */
+/* What a guest table walk found; level 1 is the last. */
 struct guest_walk {
-	int level; /* of the leaf; 0: not present somewhere */
-	u64 entry; /* the leaf as read */
-	u64 *ptr; /* where it stands, in hypervisor memory */
+	int level; /* of the leaf; 0: not present, or bad */
+	bool bad; /* an entry names what is no RAM, or has reserved bits */
+	u64 entry[5]; /* as read, by level, 4 down to the leaf's */
+	u64 *ptr[5]; /* where they stand, in hypervisor memory */
 	u64 perm; /* PTE_W | PTE_U | PTE_NX of all levels together */
+	u64 upper; /* the same, of the levels above the leaf */
 	gpa_t gpa; /* that va translates to */
-	u64 *path[5]; /* entries by level, 4 down to level */
-	u64 upper; /* perm of the levels above the leaf's table */
 };
 
 enum fault_result {
 	FAULT_FILLED, /* the shadow allows the access now: go on */
 	FAULT_GUEST, /* the guest's tables forbid it: inject #PF */
+	FAULT_BAD_GPA, /* its entry names no RAM: #PF with RSVD */
 	FAULT_NOMEM, /* no shadow memory at all: the domain must die */
-	FAULT_BAD_GPA, /* the guest's entry names no RAM: #PF with RSVD */
 };
 
+/* 0 or -ENOMEM. */
 int shadow_init(struct domain *d);
+/* No vCPU of d runs, or will. */
 void shadow_destroy(struct domain *d);
 /*
  * Resolves a fault of v's current root. error: as the processor pushed it;
- * *guest_error: what to inject. user: the access has user rights.
+ * *guest_error: what to inject.
  */
 enum fault_result shadow_fault(struct vcpu *v, gva_t va, u32 error,
 			       u32 *guest_error);
-/* Makes the root at gpa current; 0, -EINVAL, -EFAULT, -ENOMEM. */
+/*
+ * Makes the root at gpa v's current one; 0, -EINVAL, -EFAULT, -ENOMEM. v is
+ * this processor's vCPU, or not up.
+ */
 int shadow_load_root(struct vcpu *v, gpa_t gpa);
+/* v goes down: it has no root any more. */
+void shadow_unload(struct vcpu *v);
 /* LODGE_HC_FLUSH and LODGE_HC_DROP_ROOT. */
-int shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
+s64 shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
 		 gva_t end);
-int shadow_drop_root(struct vcpu *v, gpa_t root);
-/* The top-level table to load for v, after it left the guest with cr3. */
+s64 shadow_drop_root(struct vcpu *v, gpa_t gpa);
+/* v left the guest with table cr3: find out which root that is. */
 void shadow_sync_root(struct vcpu *v, mpa_t cr3);
-mpa_t shadow_cr3(struct vcpu *v);
+/* The top-level table to enter v with. */
+mpa_t shadow_cr3(const struct vcpu *v);
 
-/* walk.c: walks the guest's tables from root. */
+/* walk.c: walks the guest's tables from root; true if there is a leaf. */
 bool guest_walk(struct domain *d, gpa_t root, gva_t va, struct guest_walk *w);
 
-/* audit.c: differences between shadows and tables; debug builds. */
+/* shootdown.c: no processor uses old translations of d when this returns. */
+void shootdown(struct domain *d);
+
+/* audit.c: checks all shadows against the guest's tables; debug builds. */
 u64 shadow_audit(struct domain *d, bool print);
+
+static inline unsigned int pt_index(gva_t va, int level)
+{
+	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & 511;
+}
+
+/* Bytes that an entry of this level covers. */
+static inline u64 pt_size(int level)
+{
+	return 1UL << (PAGE_SHIFT + 9 * (level - 1));
+}
 
 #endif

@@ -38,10 +38,13 @@
 #define CFG_MC_STACK 0x18
 #define CFG_DB_STACK 0x20
 #define CFG_DF_STACK 0x28
-#define CFG_DIRECT 0x30
-#define CFG_SYSCALL_FRAME 0x40
-#define CFG_SYSCALL32_FRAME 0x68
-#define CFG_EXC_FRAME 0x90
+#define CFG_DIRECT 0x30 /* 32 bytes */
+#define CFG_SYSCALL_FRAME 0x50
+#define CFG_SYSCALL32_FRAME 0x78
+#define CFG_EXC_FRAME 0xa0
+#define CFG_SEGS 0xc8 /* ds, es, fs, gs, ldt: 16 bits each */
+#define CFG_FS_BASE 0xd8
+#define CFG_GS_BASE 0xe0
 #define CFG_ROOTS 0x100
 #define CFG_ROOT_COUNT 16
 
@@ -71,16 +74,21 @@ struct entry_root {
 struct entry_cfg {
 	mpa_t host_cr3; /* of the processor that the vCPU runs on */
 	u64 host_stack, nmi_stack, mc_stack, db_stack, df_stack; /* tops */
-	u64 direct; /* bitmap of vectors handed from ring 3 to ring 1 */
-	u64 pad0;
+	u64 direct[4]; /* bitmap of vectors handed from ring 3 to ring 1 */
 	struct iret_frame syscall, syscall32, exception;
-	u64 pad1[9];
+	/* Loaded on the way into the guest when another vCPU ran before. */
+	u16 ds, es, fs, gs, ldt;
+	u16 pad0[3];
+	u64 fs_base, gs_base;
+	u64 pad1[3];
 	struct entry_root root[CFG_ROOT_COUNT];
 };
 
 _Static_assert(offsetof(struct entry_cfg, direct) == CFG_DIRECT, "cfg");
-_Static_assert(offsetof(struct entry_cfg, syscall) == CFG_SYSCALL_FRAME, "");
-_Static_assert(offsetof(struct entry_cfg, exception) == CFG_EXC_FRAME, "");
+_Static_assert(offsetof(struct entry_cfg, syscall) == CFG_SYSCALL_FRAME, "cfg");
+_Static_assert(offsetof(struct entry_cfg, exception) == CFG_EXC_FRAME, "cfg");
+_Static_assert(offsetof(struct entry_cfg, ds) == CFG_SEGS, "cfg");
+_Static_assert(offsetof(struct entry_cfg, fs_base) == CFG_FS_BASE, "cfg");
 _Static_assert(offsetof(struct entry_cfg, root) == CFG_ROOTS, "cfg");
 
 /* area.c */
@@ -90,6 +98,8 @@ void entry_area_setup(void);
 int entry_area_init_vcpu(struct vcpu *v);
 int entry_area_init_host(struct pcpu *p);
 void entry_area_destroy(struct entry_area *a);
+/* Points c to the stacks and tables of p, on which its vCPU will run. */
+void entry_cfg_set_host(struct entry_cfg *c, const struct pcpu *p);
 /* Maps or unmaps page n of the LDT window, read-only. */
 void entry_area_map_ldt(struct entry_area *a, unsigned int n, const void *page);
 /* Loads GDT, IDT, TSS, segments and syscall MSRs; on tables with a host area. */

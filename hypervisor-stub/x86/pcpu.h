@@ -13,6 +13,7 @@
 #define MAX_CPUS 64
 #define STACK_SIZE 16384UL
 
+struct domain;
 struct vcpu;
 
 enum pcpu_mode {
@@ -26,6 +27,7 @@ struct pcpu {
 	bool online;
 	struct vcpu *current; /* vCPU whose state is loaded, NULL: idle */
 	enum pcpu_mode mode; /* read by other processors; see shootdown */
+	struct domain *domain; /* whose translations, when in guest mode */
 	u64 entry_count; /* entries from guest mode; read by others */
 	bool need_resched;
 	u64 *pml4; /* hypervisor's tables, slot 256 is this processor's */

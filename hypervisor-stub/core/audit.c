@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The auditor of debug builds: compares every shadow leaf with a fresh walk
+ * of the guest's tables.
+ *
+ * A leaf that names a frame of somebody else is fatal at once. One that
+ * allows more than the guest's tables do may be a change whose flush is still
+ * to come, so it counts only if the next audit finds it again. The kernel
+ * half is checked for ownership alone: Linux flushes vmalloc lazily.
+ */
+#include "../x86/cpu.h"
+#include "frame.h"
+#include "printk.h"
+#include "shadow_tree.h"
+
+#ifdef LODGE_DEBUG
+#define SUSPECTS 256
+
+struct suspect {
+	u64 domain, root;
+	gva_t va;
+	u64 leaf;
+};
+
+static struct suspect before[SUSPECTS], now[SUSPECTS];
+static unsigned int before_count, now_count;
+static struct spinlock audit_lock = SPINLOCK_INIT(LOCK_DOMAIN);
+
+static bool seen_before(const struct suspect *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < before_count; i++)
+		if (before[i].domain == s->domain &&
+		    before[i].root == s->root && before[i].va == s->va &&
+		    before[i].leaf == s->leaf)
+			return true;
+	return false;
+}
+
+/* Does the guest's entry justify this leaf? */
+static bool justified(struct domain *d, const struct guest_walk *w, gva_t va,
+		      u64 leaf, int level)
+{
+	u64 offset = va & (pt_size(level) - 1);
+
+	if (!w->level)
+		return false;
+	if (p2m_lookup(&d->p2m, w->gpa) != (leaf & PTE_ADDR) + offset)
+		return false;
+	if ((leaf & PTE_W) &&
+	    (!(w->perm & PTE_W) || !(w->entry[w->level] & PTE_D)))
+		return false;
+	if ((leaf & PTE_U) && !(w->perm & PTE_U))
+		return false;
+	return (leaf & PTE_NX) || !(w->perm & PTE_NX);
+}
+
+static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
+		      bool print)
+{
+	struct suspect s = { t->d->id, t->guest, va, leaf };
+	struct guest_walk w;
+
+	if (frame_owner(leaf & PTE_ADDR) != t->d->id)
+		panic("audit: %s maps frame %lx, which is not its own, at %lx",
+		      t->d->name, leaf, va);
+	if (!t->root)
+		return 0;
+	guest_walk(t->d, t->guest, va, &w);
+	if (justified(t->d, &w, va, leaf, level))
+		return 0;
+	if (now_count < SUSPECTS)
+		now[now_count++] = s;
+	if (!seen_before(&s))
+		return 0;
+	if (print)
+		printk("lodge: audit: %s root %lx va %lx: shadow %lx, "
+		       "guest level %d entry %lx\n",
+		       t->d->name, t->guest, va, leaf, w.level,
+		       w.level ? w.entry[w.level] : 0);
+	return 1;
+}
+
+static u64 check_table(struct tree *t, const u64 *table, int level,
+		       gva_t base, bool print)
+{
+	u64 bad = 0;
+	unsigned int i;
+
+	for (i = 0; i < 512; i++) {
+		gva_t va = base + i * pt_size(level);
+		u64 e = table[i];
+
+		if (!(e & PTE_P))
+			continue;
+		if (level == 1 || (level < 4 && (e & PTE_PS)))
+			bad += check_leaf(t, va, e, level, print);
+		else
+			bad += check_table(t, mpa_to_virt(e & PTE_ADDR),
+					   level - 1, va, print);
+	}
+	return bad;
+}
+
+u64 shadow_audit(struct domain *d, bool print)
+{
+	struct shadow *s = &d->shadow;
+	struct tree t = { .d = d };
+	struct root *r;
+	unsigned int i;
+	u64 bad = 0;
+
+	spin_lock(&audit_lock);
+	spin_lock(&s->roots_lock);
+	list_for_each(r, &s->all, all) {
+		t.root = r;
+		t.top = r->master;
+		t.guest = r->gpa;
+		spin_lock(&r->lock);
+		for (i = 0; i < 256; i++)
+			if (t.top[i] & PTE_P)
+				bad += check_table(
+					&t, mpa_to_virt(t.top[i] & PTE_ADDR),
+					3, (u64)i << 39, print);
+		spin_unlock(&r->lock);
+	}
+	t.root = NULL;
+	t.top = s->kernel;
+	spin_lock(&s->kernel_lock);
+	for (i = 272; i < 512; i++)
+		if (t.top[i] & PTE_P)
+			check_table(&t, mpa_to_virt(t.top[i] & PTE_ADDR), 3,
+				    0xffffUL << 48 | (u64)i << 39, print);
+	spin_unlock(&s->kernel_lock);
+	spin_unlock(&s->roots_lock);
+	for (i = 0; i < now_count; i++)
+		before[i] = now[i];
+	before_count = now_count;
+	now_count = 0;
+	spin_unlock(&audit_lock);
+	return bad;
+}
+#else
+u64 shadow_audit(struct domain *d, bool print)
+{
+	return 0;
+}
+#endif

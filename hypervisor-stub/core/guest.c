@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Access to guest memory. Guest-physical addresses come from hypercalls and
+ * are hostile; each page is looked up in the p2m of the domain. Guest-virtual
+ * access walks the current root's tables as the guest kernel would, and is
+ * used only for iret frames and instruction bytes.
+ */
+#include "../x86/cpu.h"
+#include "domain.h"
+#include "frame.h"
+#include "string.h"
+
+void *guest_ptr(struct domain *d, gpa_t gpa, size_t n)
+{
+	mpa_t mpa;
+
+	if (n > PAGE_SIZE || (gpa & ~PAGE_MASK) + n > PAGE_SIZE)
+		return NULL;
+	mpa = p2m_lookup(&d->p2m, gpa);
+	return mpa == INVALID_MPA ? NULL : mpa_to_virt(mpa);
+}
+
+static size_t chunk(u64 addr, size_t n)
+{
+	return MIN(n, PAGE_SIZE - (addr & ~PAGE_MASK));
+}
+
+int copy_from_guest(struct domain *d, void *dst, gpa_t gpa, size_t n)
+{
+	while (n) {
+		size_t part = chunk(gpa, n);
+		const void *src = guest_ptr(d, gpa, part);
+
+		if (!src)
+			return -LODGE_EFAULT;
+		memcpy(dst, src, part);
+		dst = (char *)dst + part;
+		gpa += part;
+		n -= part;
+	}
+	return 0;
+}
+
+int copy_to_guest(struct domain *d, gpa_t gpa, const void *src, size_t n)
+{
+	while (n) {
+		size_t part = chunk(gpa, n);
+		void *dst = guest_ptr(d, gpa, part);
+
+		if (!dst)
+			return -LODGE_EFAULT;
+		memcpy(dst, src, part);
+		src = (const char *)src + part;
+		gpa += part;
+		n -= part;
+	}
+	return 0;
+}
+
+int copy_from_guest_va(struct vcpu *v, void *dst, gva_t va, size_t n)
+{
+	struct guest_walk w;
+
+	while (n) {
+		size_t part = chunk(va, n);
+		const void *src;
+
+		if (!is_canonical(va) || !v->root ||
+		    !guest_walk(v->domain, v->root->gpa, va, &w))
+			return -LODGE_EFAULT;
+		src = guest_ptr(v->domain, w.gpa, part);
+		if (!src)
+			return -LODGE_EFAULT;
+		memcpy(dst, src, part);
+		dst = (char *)dst + part;
+		va += part;
+		n -= part;
+	}
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shadow paging: how a guest's page tables become the processor's.
+ *
+ * 1. The idea. A guest's tables hold guest-physical addresses and are plain
+ *    memory; it writes them without telling anyone. The processor walks
+ *    shadows, which are nothing but a large software TLB: filled on faults and
+ *    by FILL, made to agree again by FLUSH, dropped whenever memory is short.
+ *
+ * 2. The parts. walk.c reads the guest's tables. tree.c changes one tree of
+ *    shadow tables. roots.c knows which trees there are. This file decides
+ *    what a fault means and what a flush covers.
+ *
+ * 3. Two kinds of trees. The user half of each root has one of its own, under
+ *    the root's lock; the kernel half is shared by all roots of a domain
+ *    (which the guest promises to keep equal), under kernel_lock.
+ *
+ * 4. Order. A fill reads the guest's entries, and a flush removes the shadow's,
+ *    under the same lock, and a flush gives the lock back only when no
+ *    processor can use the old entries. So a guest that writes an entry and
+ *    then flushes never sees the old one again: a fill before the flush is
+ *    undone by it, and one after it reads the new entry. A fill that replaces
+ *    a present leaf by a narrower one shoots down, too, so that a flush that
+ *    finds nothing left to change has nothing left to wait for.
+ *
+ * 5. Safety. A leaf is made of p2m entries alone: whatever a guest's tables
+ *    say, only frames of its domain are mapped (R17).
+ */
+#include <lodge/hypercall.h>
+#include "../x86/cpu.h"
+#include "frame.h"
+#include "printk.h"
+#include "shadow_tree.h"
+
+#define USER_LAST ((1UL << 47) - 1)
+#define KERNEL_FIRST 0xffff880000000000UL /* above the hypervisor's slots */
+#define KERNEL_LAST (~0UL)
+
+static bool in_hv_slots(gva_t va)
+{
+	unsigned int slot = pt_index(va, 4);
+
+	return slot >= LODGE_SLOT_FIRST && slot <= LODGE_SLOT_LAST;
+}
+
+static void lock_tree(struct vcpu *v, gva_t va, struct tree *t)
+{
+	struct domain *d = v->domain;
+
+	t->d = d;
+	t->guest = v->root->gpa;
+	if (va >> 63) {
+		t->root = NULL;
+		t->top = d->shadow.kernel;
+		spin_lock(&d->shadow.kernel_lock);
+	} else {
+		t->root = v->root;
+		t->top = v->root->master;
+		spin_lock(&v->root->lock);
+	}
+}
+
+static void unlock_tree(struct tree *t)
+{
+	if (t->root)
+		spin_unlock(&t->root->lock);
+	else
+		spin_unlock(&t->d->shadow.kernel_lock);
+}
+
+/* Does perm allow the access? SMEP is always on. */
+static bool allowed(u64 perm, u32 error)
+{
+	if ((error & PF_U) && !(perm & PTE_U))
+		return false;
+	if ((error & PF_W) && !(perm & PTE_W))
+		return false;
+	if ((error & PF_I) && (perm & PTE_NX))
+		return false;
+	return !((error & PF_I) && !(error & PF_U) && (perm & PTE_U));
+}
+
+/*
+ * Sets A on all levels and, for a write, D on the leaf, as the processor
+ * would: only while the entry is still what was walked.
+ */
+static bool set_accessed(struct guest_walk *w, bool write)
+{
+	int level;
+
+	for (level = 4; level >= w->level; level--) {
+		u64 old = w->entry[level];
+		u64 new = old | PTE_A;
+
+		if (level == w->level && write)
+			new |= PTE_D;
+		if (new == old)
+			continue;
+		if (!__atomic_compare_exchange_n(w->ptr[level], &old, new,
+						 false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_RELAXED))
+			return false;
+		w->entry[level] = new;
+	}
+	return true;
+}
+
+/* 0, or -ENOMEM: nothing decided. */
+static int fault_locked(struct tree *t, struct vcpu *v, gva_t va, u32 error,
+			u32 *guest_error, enum fault_result *result)
+{
+	struct guest_walk w;
+	struct garbage g;
+	int err;
+
+	do {
+		guest_walk(t->d, t->guest, va, &w);
+		if (!w.level) {
+			*guest_error = error & ~(PF_P | PF_RSVD);
+			if (w.bad)
+				*guest_error |= PF_P | PF_RSVD;
+			*result = w.bad ? FAULT_BAD_GPA : FAULT_GUEST;
+			return 0;
+		}
+		if (!allowed(w.perm, error)) {
+			*guest_error = (error & ~PF_RSVD) | PF_P;
+			*result = FAULT_GUEST;
+			return 0;
+		}
+	} while (!set_accessed(&w, error & PF_W));
+
+	garbage_init(&g, t->d);
+	err = tree_fill(t, va, &w, &g, &v->counters);
+	garbage_finish(&g);
+	if (err == -LODGE_ENOMEM)
+		return err;
+	if (err) {
+		*guest_error = error | PF_P | PF_RSVD;
+		*result = FAULT_BAD_GPA;
+		return 0;
+	}
+	/* v's private top-level table may not have this slot yet. */
+	WRITE_ONCE(((u64 *)mpa_to_virt(v->root->l4[v->id]))[pt_index(va, 4)],
+		   t->top[pt_index(va, 4)]);
+	*result = FAULT_FILLED;
+	return 0;
+}
+
+enum fault_result shadow_fault(struct vcpu *v, gva_t va, u32 error,
+			       u32 *guest_error)
+{
+	enum fault_result result = FAULT_NOMEM;
+	unsigned int tries;
+	struct tree t;
+	int err;
+
+	if (in_hv_slots(va) || !is_canonical(va)) {
+		*guest_error = error & ~PF_RSVD;
+		return FAULT_GUEST;
+	}
+	for (tries = 0; tries < 4; tries++) {
+		lock_tree(v, va, &t);
+		err = fault_locked(&t, v, va, error, guest_error, &result);
+		unlock_tree(&t);
+		if (!err)
+			return result;
+		if (!shadow_reclaim(v))
+			break;
+	}
+	return FAULT_NOMEM;
+}
+
+static void flush_root(struct domain *d, struct root *r, gva_t first,
+		       gva_t last)
+{
+	struct tree t = {
+		.d = d, .root = r, .top = r->master, .guest = r->gpa
+	};
+	struct garbage g;
+
+	garbage_init(&g, d);
+	tree_resync(&t, first, last, &g);
+	garbage_finish(&g);
+}
+
+static void flush_kernel(struct vcpu *v, gva_t first, gva_t last)
+{
+	struct shadow *s = &v->domain->shadow;
+	struct tree t = {
+		.d = v->domain, .top = s->kernel, .guest = v->root->gpa
+	};
+	struct garbage g;
+
+	spin_lock(&s->kernel_lock);
+	garbage_init(&g, v->domain);
+	tree_resync(&t, first, last, &g);
+	garbage_finish(&g);
+	spin_unlock(&s->kernel_lock);
+}
+
+static void flush_everything(struct vcpu *v)
+{
+	struct domain *d = v->domain;
+	struct root *r;
+
+	spin_lock(&d->shadow.roots_lock);
+	list_for_each(r, &d->shadow.all, all) {
+		spin_lock(&r->lock);
+		flush_root(d, r, 0, USER_LAST);
+		spin_unlock(&r->lock);
+	}
+	spin_unlock(&d->shadow.roots_lock);
+	flush_kernel(v, KERNEL_FIRST, KERNEL_LAST);
+}
+
+s64 shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start, gva_t end)
+{
+	gva_t first = start & PAGE_MASK, last = end - 1;
+	struct root *r = v->root;
+
+	if (flags & ~(u64)(LODGE_FLUSH_ALL | LODGE_FLUSH_KERNEL |
+			   LODGE_FLUSH_EVERYTHING))
+		return -LODGE_EINVAL;
+	v->counters.flushes++;
+	if (flags & LODGE_FLUSH_EVERYTHING) {
+		flush_everything(v);
+		return 0;
+	}
+	if (flags & LODGE_FLUSH_ALL) {
+		first = 0;
+		last = USER_LAST;
+	} else if (start == end) {
+		return 0;
+	} else if (last < start) {
+		return -LODGE_EINVAL;
+	}
+	if (flags & LODGE_FLUSH_KERNEL) {
+		if (flags & LODGE_FLUSH_ALL || first < KERNEL_FIRST)
+			return -LODGE_EINVAL;
+		flush_kernel(v, first, last);
+		return 0;
+	}
+	if (last > USER_LAST)
+		return -LODGE_EINVAL;
+	if (r->gpa == root)
+		spin_lock(&r->lock); /* cannot go away: it is loaded */
+	else
+		r = shadow_get_root(v->domain, root);
+	if (r) {
+		flush_root(v->domain, r, first, last);
+		spin_unlock(&r->lock);
+	}
+	return 0;
+}

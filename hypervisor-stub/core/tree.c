@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shadow trees: filling them, bringing them up to date, taking them down.
+ *
+ * A tree is indexed by guest-virtual address alone. Entries of its upper
+ * levels allow everything; a leaf carries the rights of all guest levels
+ * together. A leaf exists only if the guest's leaf has A set, and is writable
+ * only if that has D set, so that the processor's first access always comes
+ * to shadow_fault(), which sets them. Leaves are 4 KiB, or 2 MiB where both
+ * the guest's entry and the machine memory under it are large. G is never
+ * set (R15), and the cache bits are left at write-back: all of it is RAM.
+ *
+ * Everything here runs under the lock of the tree. Whoever takes rights away
+ * notes it in the garbage; garbage_finish() shoots down before unlocking.
+ */
+#include "../x86/cpu.h"
+#include "frame.h"
+#include "printk.h"
+#include "shadow_tree.h"
+
+#define TABLE_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+
+/* Leaves made ahead around a fault: aligned blocks of this many entries. */
+#define WINDOW_USER 64
+#define WINDOW_KERNEL 512
+
+void *shadow_page_alloc(struct domain *d)
+{
+	void *page;
+
+	if (__atomic_fetch_add(&d->shadow.page_count, 1, __ATOMIC_RELAXED) >=
+	    d->shadow.page_limit)
+		goto err;
+	page = page_alloc();
+	if (page)
+		return page;
+err:
+	__atomic_fetch_sub(&d->shadow.page_count, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+void shadow_page_free(struct domain *d, void *page)
+{
+	page_free(page);
+	__atomic_fetch_sub(&d->shadow.page_count, 1, __ATOMIC_RELAXED);
+}
+
+void garbage_finish(struct garbage *g)
+{
+	unsigned int i;
+
+	if (g->flush || g->count)
+		shootdown(g->d);
+	for (i = 0; i < g->count; i++)
+		shadow_page_free(g->d, g->page[i]);
+	g->flush = false;
+	g->count = 0;
+}
+
+static void garbage_add(struct garbage *g, u64 *page)
+{
+	if (g->count == GARBAGE_MAX)
+		garbage_finish(g);
+	g->page[g->count++] = page;
+}
+
+static bool is_leaf(u64 e, int level)
+{
+	return level == 1 || (level < 4 && (e & PTE_PS));
+}
+
+static u64 *table_of(u64 e)
+{
+	return mpa_to_virt(e & PTE_ADDR);
+}
+
+/* Removes what *e points to; the entry goes first. */
+static void zap(u64 *e, int level, struct garbage *g)
+{
+	u64 old = *e;
+	u64 *table;
+	unsigned int i;
+
+	if (!(old & PTE_P))
+		return;
+	WRITE_ONCE(*e, 0);
+	g->flush = true;
+	if (is_leaf(old, level))
+		return;
+	table = table_of(old);
+	if (level > 2) /* below level 2 there are only leaves */
+		for (i = 0; i < 512; i++)
+			zap(&table[i], level - 1, g);
+	garbage_add(g, table);
+}
+
+/*
+ * An L4 entry is also in the private tables of the vCPUs, and must leave
+ * those before the pages below it are freed.
+ */
+static void zap_top(struct tree *t, unsigned int slot, struct garbage *g)
+{
+	unsigned int i;
+
+	if (!(t->top[slot] & PTE_P))
+		return;
+	BUG_ON(!t->root); /* the kernel half keeps its level 3 */
+	for (i = 0; i < t->d->vcpu_count; i++)
+		if (t->root->l4[i])
+			WRITE_ONCE(((u64 *)mpa_to_virt(t->root->l4[i]))[slot],
+				   0);
+	zap(&t->top[slot], 4, g);
+}
+
+void tree_clear(struct tree *t, unsigned int from, unsigned int to,
+		struct garbage *g)
+{
+	unsigned int i, j;
+
+	for (i = from; i <= to; i++) {
+		if (t->root) {
+			zap_top(t, i, g);
+		} else if (t->top[i] & PTE_P) {
+			for (j = 0; j < 512; j++)
+				zap(&table_of(t->top[i])[j], 3, g);
+		}
+	}
+}
+
+/*
+ * Writes a leaf. The processors may go on with the old one only if the new
+ * one allows all that it did, on the same frame.
+ */
+static void set_leaf(u64 *e, u64 leaf, struct garbage *g)
+{
+	u64 old = *e;
+
+	if (old == leaf)
+		return;
+	if ((old & PTE_P) &&
+	    (((old ^ leaf) & (PTE_ADDR | PTE_PS | PTE_P)) ||
+	     (old & ~leaf & (PTE_W | PTE_U)) || (leaf & ~old & PTE_NX)))
+		g->flush = true;
+	WRITE_ONCE(*e, leaf);
+}
+
+/*
+ * The leaf for guest entry ge of this level (1 or 2), upper being the rights
+ * of the levels above; 0 if there may be none.
+ */
+static u64 make_leaf(struct domain *d, u64 ge, int level, u64 upper)
+{
+	u64 size = pt_size(level), leaf;
+	unsigned int order;
+	mpa_t mpa;
+
+	if ((ge & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+		return 0;
+	mpa = p2m_lookup_order(&d->p2m, ge & PTE_ADDR & ~(size - 1), &order);
+	if (mpa == INVALID_MPA || (level == 2 && order != LARGE_ORDER))
+		return 0;
+	DEBUG_BUG_ON(frame_owner(mpa) != d->id);
+	leaf = mpa | PTE_P | PTE_A | PTE_D | (upper & ge & PTE_U) |
+	       ((upper | ge) & PTE_NX);
+	if (upper & ge & PTE_W & (ge & PTE_D ? ~0UL : 0UL))
+		leaf |= PTE_W;
+	if (level == 2)
+		leaf |= PTE_PS;
+	return leaf;
+}
+
+/* The table of level `to` for va, made on the way; NULL: no memory. */
+static u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
+{
+	u64 *table = t->top;
+	int level;
+
+	for (level = 4; level > to; level--) {
+		u64 *e = &table[pt_index(va, level)];
+		void *page;
+
+		if ((*e & PTE_P) && is_leaf(*e, level))
+			zap(e, level, g);
+		if (!(*e & PTE_P)) {
+			page = shadow_page_alloc(t->d);
+			if (!page)
+				return NULL;
+			smp_wmb();
+			WRITE_ONCE(*e, virt_to_mpa(page) | TABLE_FLAGS);
+		}
+		table = table_of(*e);
+	}
+	return table;
+}
+
+/* Neighbours of the leaf at index, out of the same guest table. */
+static void fill_window(struct tree *t, u64 *table, gva_t va,
+			const struct guest_walk *w, struct garbage *g,
+			struct lodge_counters *count)
+{
+	unsigned int window = va >> 63 ? WINDOW_KERNEL : WINDOW_USER;
+	unsigned int index = pt_index(va, 1);
+	unsigned int i = index & ~(window - 1), end = i + window;
+	const u64 *guest = w->ptr[w->level] - pt_index(va, w->level);
+	u64 leaf, ge;
+
+	for (; i < end; i++) {
+		if (i == index || (table[i] & PTE_P))
+			continue;
+		if (w->level == 1)
+			ge = READ_ONCE(guest[i]);
+		else /* a part of a large guest page, in small frames */
+			ge = (w->entry[w->level] & ~PTE_ADDR) |
+			     (ALIGN_DOWN(w->gpa, LARGE_SIZE) + i * PAGE_SIZE);
+		leaf = make_leaf(t->d, ge, 1, w->upper);
+		if (!leaf)
+			continue;
+		set_leaf(&table[i], leaf, g);
+		count->prefills++;
+	}
+}
+
+int tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
+	      struct garbage *g, struct lodge_counters *count)
+{
+	u64 ge = (w->entry[w->level] & ~PTE_ADDR) | (w->gpa & PAGE_MASK);
+	u64 *table, leaf;
+
+	count->fills++;
+	if (w->level >= 2) {
+		leaf = make_leaf(t->d, ge, 2, w->upper);
+		if (leaf) {
+			table = descend(t, va, 2, g);
+			if (!table)
+				return -LODGE_ENOMEM;
+			table += pt_index(va, 2);
+			if ((*table & PTE_P) && !is_leaf(*table, 2))
+				zap(table, 2, g);
+			set_leaf(table, leaf, g);
+			return 0;
+		}
+	}
+	leaf = make_leaf(t->d, ge, 1, w->upper);
+	if (!leaf)
+		return -LODGE_EFAULT;
+	table = descend(t, va, 1, g);
+	if (!table)
+		return -LODGE_ENOMEM;
+	set_leaf(&table[pt_index(va, 1)], leaf, g);
+	fill_window(t, table, va, w, g, count);
+	return 0;
+}
+
+/* What the guest's tables say about the range of one shadow table. */
+struct view {
+	const u64 *table; /* guest table; NULL: nothing, or part of a leaf */
+	u64 large; /* the guest leaf that covers it all; 0: none */
+	u64 upper; /* rights of the levels above */
+};
+
+static u64 view_entry(const struct view *v, int level, unsigned int i)
+{
+	if (v->table)
+		return READ_ONCE(v->table[i]);
+	return v->large ? v->large + i * pt_size(level) : 0;
+}
+
+static struct view view_below(struct domain *d, const struct view *v, u64 ge,
+			      int level)
+{
+	struct view below = {
+		.upper = (v->upper & ge & (PTE_W | PTE_U)) |
+			 ((v->upper | ge) & PTE_NX),
+	};
+	mpa_t mpa;
+
+	if (v->large || is_leaf(ge, level)) {
+		/* the PAT bit of a large leaf lies within its address */
+		below.large = (ge & ~PTE_ADDR) |
+			      (ge & PTE_ADDR & ~(pt_size(level) - 1));
+		return below;
+	}
+	mpa = p2m_lookup(&d->p2m, ge & PTE_ADDR);
+	if (mpa != INVALID_MPA)
+		below.table = mpa_to_virt(mpa & PAGE_MASK);
+	return below;
+}
+
+static void resync_table(struct tree *t, u64 *table, int level, gva_t base,
+			 gva_t first, gva_t last, const struct view *v,
+			 struct garbage *g)
+{
+	u64 size = pt_size(level);
+	unsigned int i = first > base ? (first - base) / size : 0;
+	unsigned int end = last - base >= 512 * size ? 511 :
+						       (last - base) / size;
+
+	for (; i <= end; i++) {
+		u64 *e = &table[i];
+		struct view below;
+		u64 ge;
+
+		if (!(*e & PTE_P))
+			continue;
+		ge = view_entry(v, level, i);
+		if (is_leaf(*e, level)) {
+			if (level > 1 && !v->large && !is_leaf(ge, level))
+				ge = 0; /* the guest has split it */
+			set_leaf(e, make_leaf(t->d, ge, level, v->upper), g);
+			continue;
+		}
+		below = view_below(t->d, v, ge, level);
+		if ((ge & PTE_P) && (below.table || below.large))
+			resync_table(t, table_of(*e), level - 1,
+				     base + i * size, first, last, &below, g);
+		else
+			zap(e, level, g);
+	}
+}
+
+void tree_resync(struct tree *t, gva_t first, gva_t last, struct garbage *g)
+{
+	mpa_t mpa = p2m_lookup(&t->d->p2m, t->guest);
+	const u64 *guest = mpa == INVALID_MPA ? NULL : mpa_to_virt(mpa);
+	struct view none = { 0 }, v = { .upper = PTE_W | PTE_U }, below;
+	gva_t canon = t->root ? 0 : 0xffffUL << 48;
+	unsigned int slot;
+
+	for (slot = pt_index(first, 4); slot <= pt_index(last, 4); slot++) {
+		u64 ge = guest ? READ_ONCE(guest[slot]) : 0;
+
+		if (!(t->top[slot] & PTE_P))
+			continue;
+		below = ge & PTE_PS ? none : view_below(t->d, &v, ge, 4);
+		if ((ge & PTE_P) && below.table)
+			resync_table(t, table_of(t->top[slot]), 3,
+				     canon | (u64)slot << 39, first, last,
+				     &below, g);
+		else
+			tree_clear(t, slot, slot, g);
+	}
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The way out of the hypervisor: choose a vCPU, make its state the
+ * processor's, give it what is pending, and enter ring 1 or ring 3.
+ *
+ * Each processor has one main stack, and every entry starts at its top, so
+ * nothing here returns: guest_return() is where all paths through the
+ * hypervisor end. Interrupts are off throughout, except while idle.
+ *
+ * A vCPU's registers lie in its entry stack, which nobody else maps. What is
+ * loaded from there is checked just before (check_regs): CS and SS of ring 1
+ * are constants, flags keep IF set and IOPL 0.
+ */
+#include "../core/domain.h"
+#include "../core/printk.h"
+#include "../core/time.h"
+#include "cpu.h"
+#include "cpufeat.h"
+#include "entry.h"
+#include "inject.h"
+#include "pcpu.h"
+#include "platform.h"
+
+extern const u64 stub_addr_enter;
+
+#define FLAGS_FORBIDDEN \
+	(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | (~0UL << 22))
+
+static u16 read_seg(unsigned int which)
+{
+	u16 sel = 0;
+
+	switch (which) {
+	case 0:
+		__asm__ volatile("movw %%ds, %0" : "=r"(sel));
+		break;
+	case 1:
+		__asm__ volatile("movw %%es, %0" : "=r"(sel));
+		break;
+	case 2:
+		__asm__ volatile("movw %%fs, %0" : "=r"(sel));
+		break;
+	case 3:
+		__asm__ volatile("movw %%gs, %0" : "=r"(sel));
+		break;
+	}
+	return sel;
+}
+
+/* v's state goes from the processor to memory; it may run elsewhere next. */
+static void state_save(struct vcpu *v)
+{
+	v->arch.fs_base = rdfsbase();
+	v->arch.gs_base = rdgsbase();
+	v->arch.ds = read_seg(0);
+	v->arch.es = read_seg(1);
+	v->arch.fs = read_seg(2);
+	v->arch.gs = read_seg(3);
+	fpu_save(v);
+	debugreg_unload(v);
+}
+
+static void state_load(struct vcpu *v, struct pcpu *p)
+{
+	entry_cfg_set_host(v->arch.area.cfg, p);
+	fpu_restore(v);
+	debugreg_load(v);
+	wrfsbase(v->arch.fs_base);
+	wrgsbase(v->arch.gs_base);
+	if (v->arch.tsc_aux_valid)
+		wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
+	v->arch.segs_reload = true;
+}
+
+/* Selectors, LDT and bases that stub_enter loads on the guest's tables. */
+static void segs_prepare(struct vcpu *v, bool fresh)
+{
+	struct entry_cfg *c = v->arch.area.cfg;
+
+	if (!fresh) { /* only the LDT has changed */
+		v->arch.fs_base = rdfsbase();
+		v->arch.gs_base = rdgsbase();
+		v->arch.ds = read_seg(0);
+		v->arch.es = read_seg(1);
+		v->arch.fs = read_seg(2);
+		v->arch.gs = read_seg(3);
+	}
+	c->ds = v->arch.ds;
+	c->es = v->arch.es;
+	c->fs = v->arch.fs;
+	c->gs = v->arch.gs;
+	c->ldt = v->arch.ldt_count ? SEL_LDT : 0;
+	c->fs_base = v->arch.fs_base;
+	c->gs_base = v->arch.gs_base;
+}
+
+static void idle(struct pcpu *p)
+{
+	u64 start = time_now();
+
+	while (!sched_need_resched()) {
+		__asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+		domain_reap();
+	}
+	p->idle_ns += time_now() - start;
+}
+
+/* Lets the scheduler decide; returns what is current now, or NULL. */
+static struct vcpu *reschedule(struct pcpu *p, struct vcpu *prev)
+{
+	struct vcpu *next;
+
+	if (prev) {
+		state_save(prev);
+		prev->arch.segs_fresh = true;
+	}
+	/* prev may run elsewhere, or be freed, from here on. */
+	p->current = NULL;
+	next = sched_pick(prev);
+	if (!next)
+		return NULL;
+	state_load(next, p);
+	p->current = next;
+	sched_update_steal(next);
+	time_update_vcpu(next);
+	return next;
+}
+
+/* Gives v an upcall if events are pending and it can take one. */
+static void deliver_events(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+
+	if (!READ_ONCE(v->page->pending) || !v->cb_valid)
+		return;
+	if (!regs_user(r) && in_iret_sequence(v, r->rip)) {
+		if (!complete_iret(v, false))
+			return;
+	}
+	if (!regs_user(r) && !READ_ONCE(v->page->vif))
+		return;
+	v->counters.upcalls++;
+	inject(v, LODGE_VEC_UPCALL, 0);
+}
+
+/* Last look at what iretq will load; see the top of the file. */
+static void check_regs(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+
+	if (!regs_user(r)) {
+		r->cs = LODGE_KERNEL_CS;
+		r->ss = LODGE_KERNEL_DS;
+	}
+	r->rflags = (r->rflags & ~FLAGS_FORBIDDEN) | RFLAGS_IF | RFLAGS_ONE;
+}
+
+static void __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
+{
+	void (*enter)(u64 cr3, u64 reload) = (void *)stub_addr_enter;
+	bool reload = v->arch.segs_reload;
+
+	if (reload) {
+		segs_prepare(v, v->arch.segs_fresh);
+		v->arch.segs_reload = false;
+		v->arch.segs_fresh = false;
+	}
+	check_regs(v);
+	/*
+	 * Pairs with shootdown(): either it sees us in guest mode and sends
+	 * an interrupt, or the table load below sees its changes.
+	 */
+	WRITE_ONCE(p->domain, v->domain);
+	WRITE_ONCE(p->mode, PCPU_GUEST);
+	smp_mb();
+	enter(shadow_cr3(v), reload);
+	__builtin_unreachable();
+}
+
+static void __noreturn __attribute__((used)) guest_loop(void)
+{
+	struct pcpu *p = this_pcpu();
+	struct vcpu *v;
+
+	for (;;) {
+		v = p->current;
+		domain_reap();
+		if (v && domain_is_dying(v->domain))
+			sched_vcpu_offline_self(v);
+		if (!v || sched_need_resched() ||
+		    v->sched.state != VCPU_RUNNING) {
+			v = reschedule(p, v);
+			if (!v) {
+				idle(p);
+				continue;
+			}
+			if (domain_is_dying(v->domain))
+				continue;
+		}
+		deliver_events(v);
+		if (domain_is_dying(v->domain) || sched_need_resched())
+			continue;
+		enter_guest(p, v);
+	}
+}
+
+void guest_return(void)
+{
+	u64 top = (u64)this_pcpu()->stack + STACK_SIZE;
+
+	DEBUG_BUG_ON(this_pcpu()->lock_depth);
+	__asm__ volatile("movq %0, %%rsp\n\t"
+			 "xorl %%ebp, %%ebp\n\t"
+			 "call guest_loop" ::"r"(top)
+			 : "memory");
+	__builtin_unreachable();
+}
