@@ -260,6 +260,7 @@ void cpu_setup(struct cpu *cpu)
 {
 	vcpu_page->sp0 = (u64)cpu->exc_stack;
 	vcpu_page->df_sp = (u64)cpu->df_stack;
+	vcpu_page->kernel_gs = (u64)cpu;
 	wrgsbase((u64)cpu);
 	set_callbacks();
 	hc_vcpu(TIME_AREA, cpu->id, gpa(&time_record[cpu->id]));

@@ -67,6 +67,167 @@ user u_divide
 	div	%ecx
 	ud2
 
+/* One-instruction snippets: the fault, or the system call after it. */
+	.macro user_one name, insn:vararg
+	user \name
+	\insn
+	syscall
+	ud2
+	.endm
+
+	user_one u_int4, int $4
+	user_one u_int1, int $1
+	user_one u_icebp, .byte 0xf1
+	user_one u_cli, cli
+	user_one u_hlt, hlt
+	user_one u_in, in $0x64, %al
+	user_one u_out, out %al, $0x80
+	user_one u_rdmsr, rdmsr
+	user_one u_stack, mov (%rbp), %rax
+	user_one u_int82, int $0x82
+	user_one u_int83, int $0x83
+	user_one u_int84, int $0x84
+	user_one u_sysenter, sysenter
+
+/* Writes rflags = rdi and reads the misaligned word at rsi: #AC if armed. */
+user u_align
+	push	%rdi
+	popfq
+	mov	1(%rsi), %eax
+	pushq	$2
+	popfq
+	syscall
+	ud2
+
+/*
+ * Fills x87, SSE and (rsi != 0) AVX state from the seed rdi, works for rdx
+ * rounds, and looks whether it is all still there: rax = 0 if so.
+ */
+	.macro each_xmm op:vararg
+	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	\op \n
+	.endr
+	.endm
+	.macro set_xmm n
+	lea	\n(%rdi), %rax
+	movq	%rax, %xmm\n
+	punpcklqdq %xmm\n, %xmm\n
+	.endm
+	.macro set_ymm n
+	vinsertf128 $1, %xmm\n, %ymm\n, %ymm\n
+	.endm
+	.macro test_xmm n
+	lea	\n(%rdi), %rax
+	movq	%xmm\n, %rcx
+	cmp	%rcx, %rax
+	jne	9f
+	movhlps	%xmm\n, %xmm\n
+	movq	%xmm\n, %rcx
+	cmp	%rcx, %rax
+	jne	9f
+	.endm
+	.macro test_ymm n
+	lea	\n(%rdi), %rax
+	vextractf128 $1, %ymm\n, %xmm\n
+	movq	%xmm\n, %rcx
+	cmp	%rcx, %rax
+	jne	9f
+	.endm
+user u_fpu
+	fninit
+	push	%rdi
+	andq	$0x7fffffff, (%rsp)
+	fildq	(%rsp)
+	ldmxcsr	fpu_mxcsr(%rip)
+	each_xmm set_xmm
+	test	%rsi, %rsi
+	jz	1f
+	each_xmm set_ymm
+1:	pause
+	dec	%rdx
+	jnz	1b
+	stmxcsr	-8(%rsp)
+	mov	-8(%rsp), %eax
+	cmp	fpu_mxcsr(%rip), %eax
+	jne	9f
+	fistpq	-8(%rsp)
+	mov	-8(%rsp), %rax
+	cmp	(%rsp), %rax
+	jne	9f
+	test	%rsi, %rsi
+	jz	2f
+	/* The upper halves of copies: test_ymm destroys the lower ones. */
+	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	lea	\n(%rdi), %rax
+	vmovq	%xmm\n, %rcx
+	cmp	%rcx, %rax
+	jne	9f
+	.endr
+	each_xmm test_ymm
+	jmp	3f
+2:	each_xmm test_xmm
+3:	xor	%eax, %eax
+	pop	%rdi
+	syscall
+	ud2
+9:	mov	$1, %eax
+	pop	%rdi
+	syscall
+	ud2
+fpu_mxcsr:
+	.long	0x3f80 /* all masked, rounding down */
+
+/* An SSE and an x87 exception, unmasked. */
+user u_xm
+	pushq	$0x1d80 /* divide by zero unmasked */
+	ldmxcsr	(%rsp)
+	xorps	%xmm0, %xmm0
+	pcmpeqd	%xmm1, %xmm1
+	cvtdq2ps %xmm1, %xmm1
+	divps	%xmm0, %xmm1
+	syscall
+	ud2
+user u_mf
+	fninit
+	pushq	$0x37b /* divide by zero unmasked */
+	fldcw	(%rsp)
+	fld1
+	fldz
+	fdivrp	%st, %st(1)
+	fwait
+	syscall
+	ud2
+
+/* 32-bit code, to be entered with CS LODGE_USER32_CS. */
+	.code32
+user u32_int80
+	int	$0x80
+	ud2
+user u32_syscall
+	mov	$0x4321, %edi
+	syscall
+	ud2
+user u32_sysenter
+	sysenter
+	ud2
+user u32_far /* far jump to 64-bit code and a system call there */
+	ljmp	$0x33, $u_syscall
+user u32_into
+	mov	$0x7fffffff, %eax
+	add	$1, %eax
+	into
+	ud2
+user u32_bound
+	push	$2
+	push	$1
+	mov	$5, %eax
+	bound	%eax, (%esp)
+	ud2
+user u32_hyper
+	int	$0x82
+	ud2
+	.code64
+
 	.section .udata, "aw"
 	.balign 8
 	.globl user_word
