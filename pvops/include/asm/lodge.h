@@ -15,8 +15,9 @@ struct pt_regs;
 
 extern bool lodge_active;
 
-/* True when this kernel runs in ring 1 on Lodge. Valid from the first line
- * of C on; constant after that.
+/*
+ * True when this kernel runs in ring 1 on Lodge. Valid from the first lines
+ * of C on, and constant after that.
  */
 static __always_inline bool lodge_guest(void)
 {
@@ -24,18 +25,17 @@ static __always_inline bool lodge_guest(void)
 }
 
 /*
- * Kernel-half flushes: one hypercall that acts on every vCPU, in place of an
- * IPI to each. False when not on Lodge: the caller flushes natively.
+ * A flush of kernel addresses: one hypercall that acts on every vCPU, in
+ * place of an IPI to each. False when not on Lodge: flush natively then.
  */
-bool lodge_flush_tlb_kernel_range(unsigned long start, unsigned long end);
-bool lodge_flush_tlb_all(void);
+bool lodge_flush_kernel_range(unsigned long start, unsigned long end);
 
 /*
  * The accessed bit of a user page was cleared without a flush. The shadow
  * entry would hide later accesses, so its removal is queued. May be called
  * with page-table locks held.
  */
-void lodge_young_cleared(struct mm_struct *mm, unsigned long address);
+void lodge_cleared_young(struct mm_struct *mm, unsigned long address);
 
 /*
  * The body of exc_page_fault(), provided by mm/fault.c for the page-fault
@@ -60,18 +60,13 @@ static __always_inline bool lodge_guest(void)
 	return false;
 }
 
-static inline bool lodge_flush_tlb_kernel_range(unsigned long start,
-						unsigned long end)
+static inline bool lodge_flush_kernel_range(unsigned long start,
+					    unsigned long end)
 {
 	return false;
 }
 
-static inline bool lodge_flush_tlb_all(void)
-{
-	return false;
-}
-
-static inline void lodge_young_cleared(struct mm_struct *mm,
+static inline void lodge_cleared_young(struct mm_struct *mm,
 				       unsigned long address)
 {
 }

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of arch/x86/lodge share. */
+#ifndef _X86_LODGE_LODGE_H
+#define _X86_LODGE_LODGE_H
+
+#include <linux/cpumask.h>
+#include <linux/init.h>
+#include <linux/interrupt.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+
+#include <asm/lodge.h>
+#include <asm/paravirt_types.h>
+
+#include <lodge/start.h>
+#include <lodge/vcpu.h>
+
+#include "hypercall.h"
+
+struct task_struct;
+
+/* The vCPU page of the processor that this runs on. */
+static __always_inline volatile struct lodge_vcpu_page *vcpu_page(void)
+{
+	return (volatile struct lodge_vcpu_page *)LODGE_AREA_VCPU;
+}
+
+/* Guest-physical address of any kernel object that lies within one page. */
+phys_addr_t lodge_pa(const void *object);
+
+/* head.S, entry.S */
+void startup_lodge(void);
+void lodge_start_ap(void);
+void lodge_entry_syscall(void);
+void lodge_entry_syscall32(void);
+void lodge_entry_exception(void);
+void lodge_entry_exception_end(void);
+void lodge_iret(void);
+void lodge_iret_saved(void);
+void lodge_iret_restored(void);
+void lodge_iret_end(void);
+void lodge_load_gs_index(unsigned int selector);
+void lodge_cmpxchg16b(void);
+unsigned long lodge_save_fl(void);
+void lodge_irq_disable(void);
+void lodge_irq_enable(void);
+unsigned long lodge_read_cr2(void);
+
+/* enlighten.c */
+extern struct lodge_start_info lodge_start; /* our copy */
+
+/* The pv ops and hooks of each area; all run before start_kernel(). */
+void lodge_init_cpu_ops(void);
+void lodge_init_desc_ops(void);
+void lodge_init_debugreg_ops(void);
+void lodge_init_trap_ops(void);
+void lodge_init_irq_ops(void);
+void lodge_init_mmu_ops(void);
+void lodge_init_platform_ops(void);
+void lodge_init_smp_ops(void);
+void lodge_init_capabilities(void);
+
+/* traps.c */
+extern unsigned long lodge_trap_handler[256];
+extern const u8 lodge_trap_has_error[256];
+/* Registers the entry points of this vCPU; on each, before anything faults. */
+void lodge_register_callbacks(void);
+/* Names the stack for #DF; on each vCPU, once the exception stacks exist. */
+void lodge_set_double_fault_stack(void);
+
+/* desc.c */
+void lodge_reset_descriptors(void);
+
+/* mmu.c */
+void lodge_leave_boot_page_tables(void);
+void lodge_init_after_bootmem(void);
+void lodge_note_root(phys_addr_t root);
+unsigned long lodge_read_cr3(void);
+
+/* fault.c */
+/* True if this flush can wait for the end of the page fault that makes it. */
+bool lodge_fault_covers(struct mm_struct *mm, unsigned long start,
+			unsigned long end);
+
+/* events.c */
+enum lodge_ipi {
+	LODGE_IPI_RESCHEDULE,
+	LODGE_IPI_CALL_FUNCTION,
+	LODGE_IPI_CALL_FUNCTION_SINGLE,
+	LODGE_IPI_IRQ_WORK,
+	LODGE_IPI_STOP,
+	LODGE_IPI_COUNT
+};
+
+/* Ports of a vCPU's IPIs. Made once and kept while it is offline. */
+int lodge_bind_ipis(unsigned int cpu);
+void lodge_send_ipi(unsigned int cpu, enum lodge_ipi ipi);
+/*
+ * The one per-CPU interrupt that stands for a per-vCPU VIRQ, and the port
+ * behind it on one vCPU. Both 0 or positive, or an error.
+ */
+int lodge_percpu_virq_irq(unsigned int virq);
+int lodge_bind_percpu_virq(unsigned int virq, unsigned int cpu);
+/* The interrupt of a per-domain VIRQ, or an error. */
+int lodge_bind_virq(unsigned int virq);
+void lodge_init_events(void);
+/* The page's wall clock: time of day at system time 0. */
+void lodge_read_wall_base(struct timespec64 *ts);
+
+/* apic.c, smp.c */
+void lodge_ap_main(void);
+void lodge_stop_this_vcpu(void);
+
+/* spinlock.c */
+void lodge_init_spinlocks(void);
+
+/* time.c */
+void lodge_init_time(void);
+void lodge_setup_timer(void);
+void lodge_shutdown_timer(void);
+int lodge_prepare_timer(unsigned int cpu);
+void lodge_register_clock(unsigned int cpu);
+
+/* steal.c */
+void lodge_register_steal(unsigned int cpu);
+bool lodge_vcpu_preempted(unsigned int cpu);
+
+/* setup.c */
+void lodge_init_platform(void);
+
+#endif /* _X86_LODGE_LODGE_H */
