@@ -15,6 +15,17 @@ class PayloadError(Exception):
     pass
 
 
+def _whole(decompressor, data):
+    """Unpacks with one of Python's own modules."""
+    try:
+        out = decompressor.decompress(data)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError) as e:
+        raise PayloadError("damaged payload: %s" % e)
+    if not decompressor.eof:
+        raise PayloadError("damaged payload: it ends too early")
+    return out
+
+
 def _tool(command, data):
     """Unpacks with a command-line tool, for formats Python does not know."""
     try:
@@ -23,7 +34,7 @@ def _tool(command, data):
     except FileNotFoundError:
         raise PayloadError("`%s` is needed to unpack this kernel; "
                            "run `make deps`" % command[0])
-    if not done.stdout:
+    if done.returncode or not done.stdout:
         raise PayloadError("%s: %s" % (command[0], done.stderr.decode()))
     return done.stdout
 
@@ -31,10 +42,10 @@ def _tool(command, data):
 # Every format but gzip has the unpacked size appended, four bytes that the
 # command-line tools would complain about.
 UNPACK = [
-    (b"\x1f\x8b", lambda d: zlib.decompressobj(31).decompress(d)),
-    (b"\xfd7zXZ\0", lambda d: lzma.LZMADecompressor().decompress(d)),
-    (b"\x5d\0\0", lambda d: lzma.LZMADecompressor().decompress(d)),
-    (b"BZh", lambda d: bz2.BZ2Decompressor().decompress(d)),
+    (b"\x1f\x8b", lambda d: _whole(zlib.decompressobj(31), d)),
+    (b"\xfd7zXZ\0", lambda d: _whole(lzma.LZMADecompressor(), d)),
+    (b"\x5d\0\0", lambda d: _whole(lzma.LZMADecompressor(), d)),
+    (b"BZh", lambda d: _whole(bz2.BZ2Decompressor(), d)),
     (b"\x28\xb5\x2f\xfd", lambda d: _tool(["zstd", "-dcq"], d[:-4])),
     (b"\x02\x21\x4c\x18", lambda d: _tool(["lz4", "-dcq"], d[:-4])),
     (b"\x89LZO", lambda d: _tool(["lzop", "-dcq"], d[:-4])),
