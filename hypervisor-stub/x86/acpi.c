@@ -2,9 +2,8 @@
 /*
  * Reads the few ACPI facts that the hypervisor needs into acpi_info: which
  * processors there are, where the APICs are, how the serial line's interrupt
- * arrives, how to switch off. Runs once, on the boot tables, which reach the
- * first 4 GiB; acpi_info is constant afterwards and no table is looked at
- * again. Firmware makes mistakes, so a table counts only if its length is
+ * arrives, how to switch off. Runs once, on the boot tables; acpi_info is
+ * constant afterwards and no table is looked at again. Firmware makes mistakes, so a table counts only if its length is
  * sane and its checksum right, and no field is read beyond its length.
  */
 #include "cpu.h"
@@ -15,6 +14,7 @@
 #include "../core/string.h"
 
 #define TABLE_MAX (16UL << 20)
+#define TABLE_END (1UL << 32) /* one above is taken for an error */
 #define LAPIC_DEFAULT 0xfee00000
 #define ISA_SERIAL_IRQ 4
 
@@ -93,7 +93,7 @@ static const struct acpi_table *table_at(u64 a, const char *sig)
 {
 	const struct acpi_table *t = mpa_to_virt(a);
 
-	if (!a || a >= BOOT_MAP_END - TABLE_MAX)
+	if (!a || a >= TABLE_END - TABLE_MAX)
 		return NULL;
 	if (sig && memcmp(t->signature, sig, 4))
 		return NULL;
@@ -134,7 +134,7 @@ static const struct rsdp *rsdp_find(mpa_t hint)
 	const struct rsdp *r;
 	mpa_t ebda = 0x40e;
 
-	if (hint && hint < BOOT_MAP_END - PAGE_SIZE &&
+	if (hint && hint < TABLE_END - PAGE_SIZE &&
 	    rsdp_ok(mpa_to_virt(hint)))
 		return mpa_to_virt(hint);
 	/* Hidden from the compiler, which distrusts constants this low. */

@@ -5,7 +5,7 @@
  * Both ways end in long mode with NX and write protection on, on a stack with
  * a pointer to the processor's struct pcpu at its lowest address, interrupts
  * off, and with no IDT: until entry_load_cpu() any exception resets the
- * machine. boot_pml4 maps the first 4 GiB one to one without any protection;
+ * machine. boot_pml4 maps the first 64 GiB one to one without any protection;
  * paging_init() replaces what it points to, and every processor that is
  * started later begins on it.
  */
@@ -17,7 +17,8 @@
 
 #define CR0_START 0x80010033 /* PG WP NE ET MP PE */
 #define CR4_START 0x20 /* PAE */
-#define EFER_START 0x900 /* NXE LME */
+#define EFER_START 0x901 /* NXE LME SCE */
+#define BOOT_MAP_GIB 64 /* BOOT_MAP_END in platform.h */
 #define EFER_MSR 0xc0000080
 
 	.section .boot.header, "a"
@@ -106,15 +107,18 @@ boot_entry:
 1:	mov %eax, boot_l3(,%ecx,8)
 	add $4096, %eax
 	inc %ecx
-	cmp $4, %ecx
+	cmp $BOOT_MAP_GIB, %ecx
 	jb 1b
 
 	mov $0x83, %eax /* present, writable, 2 MiB */
 	xor %ecx, %ecx
+	xor %edx, %edx
 2:	mov %eax, boot_l2(,%ecx,8)
+	mov %edx, boot_l2 + 4(,%ecx,8)
 	add $0x200000, %eax
+	adc $0, %edx
 	inc %ecx
-	cmp $(4 * 512), %ecx
+	cmp $(BOOT_MAP_GIB * 512), %ecx
 	jb 2b
 
 	lgdt boot_gdtr
@@ -195,7 +199,9 @@ boot_stack_top:
 	.globl boot_pml4
 boot_pml4:
 	.skip 4096
+	.globl boot_l3, boot_l2_end
 boot_l3:
 	.skip 4096
 boot_l2:
-	.skip 4 * 4096
+	.skip BOOT_MAP_GIB * 4096
+boot_l2_end:

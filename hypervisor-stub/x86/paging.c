@@ -27,6 +27,7 @@
 #define RIGHTS_TABLE (PTE_P | PTE_W | PTE_A)
 
 extern u64 boot_pml4[SLOTS];
+extern char boot_l3[], boot_l2_end[];
 extern char __text_start[], __text_end[], __data_start[], _end[];
 
 static bool initialised;
@@ -107,6 +108,7 @@ void paging_init(void)
 	memcpy(boot_pml4, pml4, PAGE_SIZE);
 	page_free(pml4);
 	write_cr3(read_cr3());
+	frame_add(virt_to_mpa(boot_l3), virt_to_mpa(boot_l2_end));
 	initialised = true;
 
 	paging_map_mmio(acpi_info.lapic, acpi_info.lapic + PAGE_SIZE);

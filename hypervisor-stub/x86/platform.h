@@ -68,13 +68,14 @@ extern struct acpi_info acpi_info;
 void acpi_parse(mpa_t rsdp);
 
 /* --- paging.c: the hypervisor's own tables --- */
-#define BOOT_MAP_END (1UL << 32) /* what is mapped before paging_init() */
+#define BOOT_MAP_END (64UL << 30) /* what is mapped before paging_init() */
 /*
  * Builds the tables that map all RAM one to one (text read-execute, rodata
  * read, everything else no-execute, page 0 absent) and the APICs' MMIO
  * uncached, and puts them below the boot top-level table, which stays in use.
  * Needs the frame allocator with memory below BOOT_MAP_END only: what lies
  * above can be touched, and so be given to the allocator, only after this.
+ * Gives what it no longer needs of the boot tables to the allocator.
  */
 void paging_init(void);
 /* A new top-level table: shared lower slots, slot 256 -> area_l3 (or 0). */
@@ -146,7 +147,7 @@ void machine_fail(void) __attribute__((noreturn));
 void start(u32 magic, u32 info);
 /*
  * Entered by each secondary processor on its own stack, tables and IDT, with
- * its local APIC on, interrupts off.
+ * its local APIC on, interrupts off. Sets its pcpu's online when ready.
  */
 void cpu_start_secondary(void) __attribute__((noreturn));
 

@@ -2,7 +2,7 @@
 /*
  * Starting and stopping processors. They are started one at a time by the
  * boot processor, so the two ap_start_ words that boot.S reads need no lock;
- * a processor reports with p->online, stored last. Ids are dense: one that
+ * a processor reports with p->online, when it is ready for work. Ids are dense: one that
  * does not answer leaves no hole.
  */
 #include "cpu.h"
@@ -80,6 +80,7 @@ struct pcpu *pcpu_create(unsigned int id, u32 apic_id)
 	p->pml4 = paging_new_pml4(p->area.l3);
 	if (!p->pml4)
 		goto err_free;
+	entry_cfg_set_host(p->area.cfg, p); /* now with the tables */
 	pcpus[id] = p;
 	return p;
 
@@ -91,11 +92,8 @@ err_free:
 /* Called by boot.S on the new processor, on its own stack and tables. */
 void smp_ap_main(void)
 {
-	struct pcpu *p = this_pcpu();
-
 	entry_load_cpu();
 	apic_init_cpu();
-	__atomic_store_n(&p->online, true, __ATOMIC_RELEASE);
 	cpu_start_secondary();
 }
 
