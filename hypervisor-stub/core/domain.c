@@ -282,7 +282,9 @@ void domain_reap(void)
 
 bool vcpu_has_work(const struct vcpu *v)
 {
-	return READ_ONCE(v->page->pending) || READ_ONCE(v->kicked);
+	if (READ_ONCE(v->page->pending) && READ_ONCE(v->page->vif))
+		return true;
+	return v->waiting && READ_ONCE(v->kicked);
 }
 
 void vcpu_kick(struct vcpu *v)
@@ -296,10 +298,9 @@ void vcpu_kick(struct vcpu *v)
 
 void vcpu_notify(struct vcpu *v)
 {
-	if (READ_ONCE(v->sched.state) == VCPU_RUNNING)
-		vcpu_kick(v);
-	else
-		sched_wake(v);
+	/* If it is just about to block, the wake-up makes it think again. */
+	sched_wake(v);
+	vcpu_kick(v);
 }
 
 void vcpu_dump(struct vcpu *v)

@@ -50,7 +50,7 @@ struct vcpu {
 	struct root *root; /* current root; changed by this vCPU alone */
 	bool initialised; /* VCPU_INIT was done; domain->lock */
 	bool kicked; /* KICK since the last WAIT */
-	bool waiting; /* blocked in WAIT */
+	bool waiting; /* its last sleep was a WAIT, not a BLOCK */
 	struct lodge_callbacks cb; /* checked copy */
 	bool cb_valid;
 
@@ -132,7 +132,7 @@ void *guest_ptr(struct domain *d, gpa_t gpa, size_t n);
  */
 int copy_from_guest_va(struct vcpu *v, void *dst, gva_t va, size_t n);
 
-/* Looks at kick, pending event and interrupts: should v not sleep? */
+/* An upcall can be delivered, or the kick of a WAIT has come: no sleep. */
 bool vcpu_has_work(const struct vcpu *v);
 /* An event became pending for v (bit and byte are set): wake or interrupt. */
 void vcpu_notify(struct vcpu *v);

@@ -102,9 +102,16 @@ static s64 do_set_timer(struct vcpu *v, u64 deadline)
 
 static s64 do_block(struct vcpu *v)
 {
+	v->waiting = false;
 	WRITE_ONCE(v->page->vif, 1);
-	smp_mb();
-	if (!READ_ONCE(v->page->pending))
+	sched_block_self(v);
+	return 0;
+}
+
+static s64 vcpu_wait(struct vcpu *v)
+{
+	v->waiting = true;
+	if (!__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
 		sched_block_self(v);
 	return 0;
 }
@@ -213,12 +220,7 @@ static s64 do_vcpu(struct vcpu *v, u64 op, u64 id, u64 arg)
 		return set_area(v, target, arg, sizeof(struct lodge_steal),
 				&target->steal_gpa);
 	case LODGE_VCPU_WAIT:
-		if (target != v)
-			return -LODGE_EINVAL;
-		if (!__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST) &&
-		    !(READ_ONCE(v->page->vif) && READ_ONCE(v->page->pending)))
-			sched_block_self(v);
-		return 0;
+		return target == v ? vcpu_wait(v) : -LODGE_EINVAL;
 	case LODGE_VCPU_KICK:
 		__atomic_store_n(&target->kicked, true, __ATOMIC_SEQ_CST);
 		sched_wake(target);

@@ -98,6 +98,7 @@ static void idle(struct pcpu *p)
 {
 	u64 start = time_now();
 
+	domain_reap();
 	while (!sched_need_resched()) {
 		__asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
 		domain_reap();
