@@ -106,7 +106,8 @@ bool cpuid_hides_fast_strings(void);
 
 /* --- fpu.c; a processor is either between restore and save, or not --- */
 void fpu_init_cpu(void); /* CR4, XCR0, on each processor */
-int fpu_vcpu_init(struct vcpu *v); /* 0 or -ENOMEM; initial state */
+/* 0 or -ENOMEM; initial state, that of msr_vcpu_init() included. */
+int fpu_vcpu_init(struct vcpu *v);
 void fpu_vcpu_destroy(struct vcpu *v);
 void fpu_save(struct vcpu *v); /* v leaves this processor */
 void fpu_restore(struct vcpu *v);

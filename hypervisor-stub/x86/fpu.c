@@ -118,6 +118,7 @@ int fpu_vcpu_init(struct vcpu *v)
 	*(u32 *)(area + FX_MXCSR) = MXCSR_INIT;
 	v->arch.fpu = area;
 	v->arch.xcr0 = host_xcr0 & XCR0_X87;
+	msr_vcpu_init(v);
 	return 0;
 }
 
