@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The C string functions that the hypervisor and the compiler's own output
- * need. No state, no locks, any context. Built without the optimisation that
+ * The C functions that the hypervisor and the compiler's own output need. No
+ * state, no locks, any context. Built without the optimisation that
  * recognises such loops, which would make them call themselves.
  */
 #include "string.h"
@@ -97,6 +97,18 @@ char *strchr(const char *s, int c)
 		if (!*s)
 			return NULL;
 	return (char *)s;
+}
+
+/* What __builtin_popcountl() becomes without the POPCNT instruction. */
+int __popcountdi2(s64 v);
+int __popcountdi2(s64 v)
+{
+	u64 left = v;
+	int n = 0;
+
+	for (; left; left &= left - 1)
+		n++;
+	return n;
 }
 #endif
 
