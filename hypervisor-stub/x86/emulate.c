@@ -69,10 +69,9 @@ static bool emulate_hlt(struct vcpu *v)
 			     "for ever");
 		return false;
 	}
-	/* As BLOCK. An event that comes from now on ends the sleep. */
+	/* As BLOCK. The scheduler looks for events before it lets v sleep. */
+	v->waiting = false;
 	sched_block_self(v);
-	if (vcpu_has_work(v))
-		sched_wake(v);
 	return true;
 }
 
