@@ -21,6 +21,14 @@ enum vcpu_state {
 	VCPU_RUNNING, /* current on a processor */
 };
 
+/* What the current vCPU asked for; carried out by sched_pick(). */
+enum sched_want {
+	SCHED_WANT_RUN,
+	SCHED_WANT_YIELD,
+	SCHED_WANT_BLOCK,
+	SCHED_WANT_OFFLINE,
+};
+
 #define SCHED_DEFAULT_WEIGHT 256
 
 /* Per vCPU; protected by the lock of the queue of `cpu`. */
@@ -29,10 +37,13 @@ struct sched_vcpu {
 	struct list link;
 	unsigned int cpu; /* queue it belongs to */
 	u64 vtime; /* virtual time, ns scaled by weight */
-	u64 since; /* system time of the last change of state */
+	u64 since; /* system time up to which ran and stolen are counted */
+	u64 moved; /* system time when it came to its queue */
 	u64 ran; /* ns it ran */
 	u64 stolen; /* ns it was runnable without running */
+	enum sched_want want;
 	bool wake_pending; /* woken while on its way to block */
+	bool moving; /* runnable, between two queues; cpu is the new one */
 	bool pause; /* domain is being paused or destroyed */
 };
 
@@ -46,7 +57,7 @@ void sched_vcpu_offline_self(struct vcpu *v);
 /*
  * A vCPU of a dying domain must not run again: takes it out of its queue, or
  * interrupts the processor that runs it and waits until it has left it.
- * v may not be the current vCPU.
+ * v may not be the current vCPU. Context: no locks.
  */
 void sched_vcpu_stop(struct vcpu *v);
 /*
@@ -67,6 +78,8 @@ bool sched_need_resched(void);
 struct vcpu *sched_pick(struct vcpu *prev);
 /* Time v has run, and that it was kept waiting, in ns, up to now. */
 void sched_times(struct vcpu *v, u64 *ran, u64 *stolen);
+/* Writes v's steal record, if registered; v is current and about to run. */
+void sched_update_steal(struct vcpu *v);
 /* Debug key. */
 void sched_dump(void);
 

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The debug keys: single letters that show what the hypervisor is doing.
+ *
+ * Owns the table of keys. They run from the serial interrupt, with no locks
+ * held. The list of domains is held for the length of a command, since that
+ * is what keeps a domain from being freed; every other lock is left to the
+ * functions that are called, which copy before they print.
+ */
+#include "console.h"
+#include "domain.h"
+#include "frame.h"
+#include "printk.h"
+#include "string.h"
+#include "time.h"
+#include "../x86/platform.h"
+
+static void for_each_domain(void (*fn)(struct domain *d))
+{
+	struct domain *d;
+
+	spin_lock(&domains_lock);
+	list_for_each(d, &domain_list, link)
+		if (READ_ONCE(d->state) != DOMAIN_DEAD)
+			fn(d);
+	spin_unlock(&domains_lock);
+}
+
+static const char *state_name(enum domain_state state)
+{
+	static const char *const names[] = { "building", "running", "dying",
+					     "dead" };
+
+	return names[state];
+}
+
+static void show_domain(struct domain *d)
+{
+	static const char *const vcpu_state[] = { "offline", "blocked",
+						  "runnable", "running" };
+	unsigned int i;
+
+	printk("d%u %s: %s, %lu MiB, %u vCPUs, %u roots, shadow %lu of %lu\n",
+	       d->id, d->name, state_name(READ_ONCE(d->state)),
+	       d->mem_frames >> (20 - PAGE_SHIFT), d->vcpu_count,
+	       READ_ONCE(d->shadow.root_count),
+	       READ_ONCE(d->shadow.page_count),
+	       READ_ONCE(d->shadow.page_limit));
+	for (i = 0; i < d->vcpu_count; i++) {
+		struct vcpu *v = d->vcpu[i];
+		u64 ran, stolen;
+
+		sched_times(v, &ran, &stolen);
+		printk("  v%u: %s on cpu%u, ran %lu ms, waited %lu ms\n", i,
+		       vcpu_state[READ_ONCE(v->sched.state)],
+		       READ_ONCE(v->sched.cpu), ran / 1000000,
+		       stolen / 1000000);
+	}
+}
+
+static void key_domains(void)
+{
+	for_each_domain(show_domain);
+}
+
+static void show_vcpus(struct domain *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->vcpu_count; i++)
+		vcpu_dump(d->vcpu[i]);
+}
+
+static void key_vcpus(void)
+{
+	for_each_domain(show_vcpus);
+}
+
+/* --- counters --- */
+
+#define COUNTER(name) { #name, offsetof(struct lodge_counters, name) }
+
+static const struct {
+	const char *name;
+	size_t offset;
+} counter_names[] = {
+	COUNTER(entries),	 COUNTER(entry_fault),
+	COUNTER(entry_interrupt), COUNTER(entry_exception),
+	COUNTER(entry_hypercall), COUNTER(entry_iret),
+	COUNTER(fills),		 COUNTER(prefills),
+	COUNTER(flushes),	 COUNTER(shootdowns),
+	COUNTER(root_loads),	 COUNTER(root_creates),
+	COUNTER(root_drops),	 COUNTER(emulated),
+	COUNTER(injected),	 COUNTER(upcalls),
+	COUNTER(shadow_pages),	 COUNTER(shadow_reclaims),
+	COUNTER(iret_completed),
+};
+
+static const char *const hypercall_names[LODGE_HC_COUNT] = {
+	[LODGE_HC_VERSION] = "version",
+	[LODGE_HC_CONSOLE_WRITE] = "console_write",
+	[LODGE_HC_CONSOLE_READ] = "console_read",
+	[LODGE_HC_SET_CALLBACKS] = "set_callbacks",
+	[LODGE_HC_LOAD_ROOT] = "load_root",
+	[LODGE_HC_FLUSH] = "flush",
+	[LODGE_HC_DROP_ROOT] = "drop_root",
+	[LODGE_HC_FILL] = "fill",
+	[LODGE_HC_SET_TIMER] = "set_timer",
+	[LODGE_HC_BLOCK] = "block",
+	[LODGE_HC_YIELD] = "yield",
+	[LODGE_HC_EVENT] = "event",
+	[LODGE_HC_CPUID] = "cpuid",
+	[LODGE_HC_SET_DESCRIPTOR] = "set_descriptor",
+	[LODGE_HC_SET_LDT] = "set_ldt",
+	[LODGE_HC_SET_DEBUGREG] = "set_debugreg",
+	[LODGE_HC_VCPU] = "vcpu",
+	[LODGE_HC_SHUTDOWN] = "shutdown",
+	[LODGE_HC_BATCH] = "batch",
+	[LODGE_HC_SET_SHARED] = "set_shared",
+	[LODGE_HC_DEBUG] = "debug",
+};
+
+static void show_counters(struct domain *d)
+{
+	struct lodge_counters sum;
+	unsigned int i;
+
+	domain_counters(d, &sum);
+	printk("d%u %s:\n", d->id, d->name);
+	for (i = 0; i < ARRAY_SIZE(counter_names); i++) {
+		u64 n;
+
+		memcpy(&n, (u8 *)&sum + counter_names[i].offset, sizeof(n));
+		if (n)
+			printk("  %-16s %lu\n", counter_names[i].name, n);
+	}
+	for (i = 0; i < ARRAY_SIZE(sum.hypercall); i++)
+		if (sum.hypercall[i])
+			printk("  hypercall %2u %s %lu\n", i,
+			       i < LODGE_HC_COUNT ? hypercall_names[i] : "?",
+			       sum.hypercall[i]);
+}
+
+static void key_counters(void)
+{
+	for_each_domain(show_counters);
+}
+
+/* --- the rest --- */
+
+static void audit_domain(struct domain *d)
+{
+	if (!domain_is_dying(d))
+		printk("d%u %s: %lu differences\n", d->id, d->name,
+		       shadow_audit(d, true));
+}
+
+static void key_audit(void)
+{
+	for_each_domain(audit_domain);
+}
+
+static void show_memory(struct domain *d)
+{
+	printk("d%u %s: %lu frames, p2m %lu, shadows %lu\n", d->id, d->name,
+	       d->mem_frames, d->p2m.table_count,
+	       READ_ONCE(d->shadow.page_count));
+}
+
+static void key_memory(void)
+{
+	printk("%lu of %lu frames free\n", frame_free_count(),
+	       frame_total_count());
+	for_each_domain(show_memory);
+}
+
+static void key_sched(void)
+{
+	u64 now = time_now();
+
+	printk("system time %lu.%03lu s\n", now / 1000000000,
+	       now / 1000000 % 1000);
+	sched_dump();
+}
+
+static void key_help(void);
+
+static const struct {
+	char key;
+	void (*fn)(void);
+	const char *what;
+} keys[] = {
+	{ 'h', key_help, "this help" },
+	{ 'd', key_domains, "domains and their vCPUs" },
+	{ 'v', key_vcpus, "registers and stacks of all vCPUs" },
+	{ 'c', key_counters, "counters that are not zero" },
+	{ 'a', key_audit, "compare shadows with page tables" },
+	{ 'm', key_memory, "memory" },
+	{ 's', key_sched, "run queues" },
+	{ 'R', machine_reboot, "restart the machine" },
+	{ 'O', machine_poweroff, "turn the machine off" },
+};
+
+static void key_help(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		printk("  %c  %s\n", keys[i].key, keys[i].what);
+}
+
+void debugkey_handle(char c)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (keys[i].key == c) {
+			printk("lodge: %s\n", keys[i].what);
+			keys[i].fn();
+			return;
+		}
+	}
+}
