@@ -137,6 +137,7 @@ asmlinkage __visible void __init lodge_start_kernel(phys_addr_t pa)
 	lodge_init_platform_ops();
 	lodge_init_smp_ops();
 	early_boot_irqs_disabled = true;
+	lodge_init_boot_console();
 
 	/* From here on an exception is reported, not fatal. */
 	idt_setup_early_handler();

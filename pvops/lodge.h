@@ -3,6 +3,7 @@
 #ifndef _X86_LODGE_LODGE_H
 #define _X86_LODGE_LODGE_H
 
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
 #include <linux/interrupt.h>
@@ -127,5 +128,14 @@ bool lodge_vcpu_preempted(unsigned int cpu);
 
 /* setup.c */
 void lodge_init_platform(void);
+
+/* console.c */
+#ifdef CONFIG_LODGE_CONSOLE
+void lodge_init_boot_console(void);
+#else
+static inline void lodge_init_boot_console(void)
+{
+}
+#endif
 
 #endif /* _X86_LODGE_LODGE_H */
