@@ -50,7 +50,7 @@ struct vcpu {
 	struct root *root; /* current root; changed by this vCPU alone */
 	bool initialised; /* VCPU_INIT was done; domain->lock */
 	bool kicked; /* KICK since the last WAIT */
-	bool waiting; /* its last sleep was a WAIT, not a BLOCK */
+	bool waiting; /* in a WAIT, which takes the kick with it */
 	struct lodge_callbacks cb; /* checked copy */
 	bool cb_valid;
 

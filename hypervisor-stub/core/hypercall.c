@@ -102,7 +102,6 @@ static s64 do_set_timer(struct vcpu *v, u64 deadline)
 
 static s64 do_block(struct vcpu *v)
 {
-	v->waiting = false;
 	WRITE_ONCE(v->page->vif, 1);
 	sched_block_self(v);
 	return 0;
@@ -110,9 +109,10 @@ static s64 do_block(struct vcpu *v)
 
 static s64 vcpu_wait(struct vcpu *v)
 {
-	v->waiting = true;
-	if (!__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
-		sched_block_self(v);
+	if (__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
+		return 0;
+	v->waiting = true; /* until it runs again */
+	sched_block_self(v);
 	return 0;
 }
 

@@ -23,8 +23,8 @@
  * the second; meanwhile it is RUNNABLE and all but its mover leave it alone.
  *
  * No wake-up is lost: the sender sets its bits before it calls sched_wake(),
- * and sched_pick() looks at them (vcpu_has_work) and at wake_pending under
- * the lock that sched_wake() takes. No work is forgotten: an idle processor
+ * and sched_pick() looks at them (vcpu_has_work) under the lock that
+ * sched_wake() takes. No work is forgotten: an idle processor
  * sets its bit in idle_mask before it looks for work to take, and one that
  * leaves a vCPU waiting looks at idle_mask after (full barriers on both).
  */
@@ -53,7 +53,6 @@ struct run_queue {
 	bool preempt; /* somebody in the queue should run now */
 	u64 slice_end;
 	u64 next_rotate;
-	u64 idle_since; /* 0: not idle */
 	u64 rng;
 	struct timer slice; /* armed and stopped by its own processor */
 } __aligned(64);
@@ -394,7 +393,6 @@ static void make_runnable(struct run_queue *q, struct vcpu *v)
 {
 	set_state(v, VCPU_RUNNABLE, time_now());
 	v->sched.want = SCHED_WANT_RUN;
-	v->sched.wake_pending = false;
 	mark_preempted(v);
 	move_begin(q, v, choose_cpu(q));
 	spin_unlock(&q->lock);
@@ -419,13 +417,11 @@ void sched_wake(struct vcpu *v)
 {
 	struct run_queue *q = lock_queue_of(v);
 
-	if (v->sched.state == VCPU_BLOCKED && !v->sched.pause) {
+	if (v->sched.state == VCPU_BLOCKED && !v->sched.pause &&
+	    vcpu_has_work(v))
 		make_runnable(q, v);
-		return;
-	}
-	if (v->sched.state == VCPU_RUNNING)
-		v->sched.wake_pending = true;
-	spin_unlock(&q->lock);
+	else
+		spin_unlock(&q->lock);
 }
 
 static void self_wants(struct vcpu *v, enum sched_want want)
@@ -433,7 +429,6 @@ static void self_wants(struct vcpu *v, enum sched_want want)
 	struct run_queue *q = lock_queue_of(v);
 
 	v->sched.want = want;
-	v->sched.wake_pending = false;
 	WRITE_ONCE(this_pcpu()->need_resched, true);
 	spin_unlock(&q->lock);
 }
@@ -493,8 +488,7 @@ static bool stays_runnable(struct vcpu *prev, u64 now)
 		set_state(prev, VCPU_OFFLINE, now);
 		return false;
 	}
-	if (s->want == SCHED_WANT_BLOCK && !s->wake_pending &&
-	    !vcpu_has_work(prev)) {
+	if (s->want == SCHED_WANT_BLOCK && !vcpu_has_work(prev)) {
 		set_state(prev, VCPU_BLOCKED, now);
 		return false;
 	}
@@ -558,13 +552,6 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, u64 now,
 	return next;
 }
 
-static void count_idle(struct run_queue *q, u64 now)
-{
-	if (q->idle_since && now > q->idle_since)
-		this_pcpu()->idle_ns += now - q->idle_since;
-	q->idle_since = 0;
-}
-
 struct vcpu *sched_pick(struct vcpu *prev)
 {
 	unsigned int cpu = this_pcpu()->id;
@@ -577,15 +564,12 @@ again:
 	now = time_now();
 	spin_lock(&q->lock);
 	WRITE_ONCE(this_pcpu()->need_resched, false);
-	count_idle(q, now);
 	if (prev)
 		account(prev, now);
 	update_min(q);
 	next = choose(q, prev, now, &away);
 	update_min(q);
 	waits = q->queued != 0;
-	if (!next)
-		q->idle_since = now;
 	spin_unlock(&q->lock);
 
 	if (away)

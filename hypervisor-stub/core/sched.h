@@ -42,7 +42,6 @@ struct sched_vcpu {
 	u64 ran; /* ns it ran */
 	u64 stolen; /* ns it was runnable without running */
 	enum sched_want want;
-	bool wake_pending; /* woken while on its way to block */
 	bool moving; /* runnable, between two queues; cpu is the new one */
 	bool pause; /* domain is being paused or destroyed */
 };
@@ -61,11 +60,11 @@ void sched_vcpu_offline_self(struct vcpu *v);
  */
 void sched_vcpu_stop(struct vcpu *v);
 /*
- * Current vCPU wants to wait; takes effect in sched_pick() unless a wake-up
- * came in between.
+ * Current vCPU wants to wait; takes effect in sched_pick() unless
+ * vcpu_has_work() says that what it waits for has come.
  */
 void sched_block_self(struct vcpu *v);
-/* Makes v runnable if it is blocked; with boost and preemption. Any CPU. */
+/* Makes v runnable if it is blocked and vcpu_has_work(). Any CPU. */
 void sched_wake(struct vcpu *v);
 /* Gives the rest of the slice away. */
 void sched_yield_self(struct vcpu *v);

@@ -57,14 +57,12 @@ static void state_save(struct vcpu *v)
 	v->arch.fs = read_seg(2);
 	v->arch.gs = read_seg(3);
 	fpu_save(v);
-	debugreg_unload(v);
 }
 
 static void state_load(struct vcpu *v, struct pcpu *p)
 {
 	entry_cfg_set_host(v->arch.area.cfg, p);
 	fpu_restore(v);
-	debugreg_load(v);
 	wrfsbase(v->arch.fs_base);
 	wrgsbase(v->arch.gs_base);
 	if (v->arch.tsc_aux_valid)
@@ -166,7 +164,12 @@ static void __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
 		v->arch.segs_reload = false;
 		v->arch.segs_fresh = false;
 	}
+	if (v->waiting) {
+		v->waiting = false;
+		WRITE_ONCE(v->kicked, false);
+	}
 	check_regs(v);
+	debugreg_load(v);
 	/*
 	 * Pairs with shootdown(): either it sees us in guest mode and sends
 	 * an interrupt, or the table load below sees its changes.

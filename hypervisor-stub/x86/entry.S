@@ -157,13 +157,16 @@ isr_slow:
 	JUMP_C	guest_exit
 
 /*
- * 4. A trap of ring 0. Five instructions of stub_enter may fault with the
+ * 4. A trap of ring 0. Six instructions of the stub may fault with the
  * guest's tables loaded; everything else is the hypervisor itself, on its
  * own tables: bool host_trap(struct regs *).
  */
 isr_ring0:
 	pushq	%rax
 	leaq	stub_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	iret_fault
+	leaq	stub_load_root_iret(%rip), %rax
 	cmpq	%rax, 24(%rsp)
 	je	iret_fault
 	leaq	stub_load_ds(%rip), %rax
@@ -197,8 +200,8 @@ stub_call:				/* an indirect call, retpoline */
 	ret
 
 /*
- * The iretq into the guest faulted (a user selector or address that went bad
- * meanwhile). The guest's frame is still whole at the top of the entry stack:
+ * An iretq into the guest faulted (a user selector that went bad meanwhile, or
+ * an instruction at the very end of the canonical addresses). The guest's frame is still whole at the top of the entry stack:
  * void guest_iret_fault(u64 offset of the saved registers in the stack page)
  */
 iret_fault:
@@ -297,11 +300,12 @@ stub_load_root:
 	jz	1f
 	movq	%rax, %cr3
 	xorl	%eax, %eax
-	iretq
+	jmp	stub_load_root_iret
 1:
 	slot = slot + 1
 	.endr
 	movl	$1, %eax
+stub_load_root_iret:
 	iretq
 
 /*

@@ -47,6 +47,7 @@ static struct vcpu *enter_host(struct pcpu *p, u64 guest_cr3)
 {
 	struct vcpu *v = p->current;
 
+	debugreg_unload(v);
 	shadow_sync_root(v, guest_cr3);
 	/* Pairs with shootdown(): the root is known before we are out. */
 	__atomic_store_n(&p->entry_count, p->entry_count + 1,
@@ -141,7 +142,8 @@ void guest_exit(u64 guest_cr3, u64 cr2)
 }
 
 /*
- * stub_enter's iretq refused the guest's user context. offset: of the frame
+ * The iretq of stub_enter, or of the stub's root switch, refused the guest's
+ * context. offset: of the frame
  * that the fault left in the entry stack page; the context that iretq was
  * given is still in place above it.
  */
@@ -151,6 +153,7 @@ void guest_iret_fault(u64 offset)
 	struct vcpu *v = p->current;
 	struct regs fault;
 
+	debugreg_unload(v);
 	memcpy(&fault, (char *)v->arch.area.stack + offset, sizeof(fault));
 	__atomic_store_n(&p->entry_count, p->entry_count + 1,
 			 __ATOMIC_RELEASE);
@@ -209,12 +212,14 @@ void ist_trap(u64 vector, u64 offset, u64 old_cr3)
 	if ((r->cs & 3) == 0) {
 		/*
 		 * NMIs are nobody's here. A #DB in ring 0 comes from a
-		 * breakpoint on the operand of a MOV SS or POP SS before an
-		 * instruction that entered the stub; the guest loses it.
+		 * guest's breakpoint: on the operand of a MOV SS or POP SS
+		 * before an instruction that entered the stub, or on an
+		 * address of ours before they are unloaded. It is lost.
 		 */
 		if (vector == 2)
 			return;
-		if (vector == 1 && old_cr3 != (u64)p->pml4) {
+		if (vector == 1) {
+			debugreg_host_trap();
 			r->rflags &= ~RFLAGS_TF;
 			return;
 		}
