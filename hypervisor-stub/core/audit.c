@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "printk.h"
 #include "shadow_tree.h"
+#include "time.h"
 
 #ifdef LODGE_DEBUG
 #define SUSPECTS 256
@@ -141,9 +142,30 @@ u64 shadow_audit(struct domain *d, bool print)
 	spin_unlock(&audit_lock);
 	return bad;
 }
+
+#define AUDIT_INTERVAL 500000000UL /* ns between two audits by the exit loop */
+
+void audit_poll(struct domain *d)
+{
+	static u64 next;
+	u64 now = time_now(), due = READ_ONCE(next);
+
+	if (now < due ||
+	    !__atomic_compare_exchange_n(&next, &due, now + AUDIT_INTERVAL,
+					 false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		return;
+	shadow_audit(d, true);
+	/* what it took shall not count as time between audits */
+	WRITE_ONCE(next, time_now() + AUDIT_INTERVAL);
+}
 #else
 u64 shadow_audit(struct domain *d, bool print)
 {
 	return 0;
+}
+
+void audit_poll(struct domain *d)
+{
 }
 #endif

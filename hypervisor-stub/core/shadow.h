@@ -97,6 +97,8 @@ void shootdown(struct domain *d);
 
 /* audit.c: checks all shadows against the guest's tables; debug builds. */
 u64 shadow_audit(struct domain *d, bool print);
+/* Audits d if the last audit is some time ago. No locks held. */
+void audit_poll(struct domain *d);
 
 static inline unsigned int pt_index(gva_t va, int level)
 {

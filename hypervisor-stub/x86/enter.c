@@ -201,6 +201,7 @@ static void __noreturn __attribute__((used)) guest_loop(void)
 			if (domain_is_dying(v->domain))
 				continue;
 		}
+		audit_poll(v->domain);
 		deliver_events(v);
 		if (domain_is_dying(v->domain) || sched_need_resched())
 			continue;
