@@ -76,8 +76,6 @@ static void test_refused_entries(void)
 
 static void test_bad_calls(void)
 {
-	u64 end = start_info->region[0].base + start_info->region[0].size;
-
 	fill_batch(64);
 	CHECK_EQ(hc(LODGE_HC_BATCH, gpa(batch), 0), -LODGE_EINVAL);
 	CHECK_EQ(hc(LODGE_HC_BATCH, gpa(batch), 65), -LODGE_EINVAL);
@@ -87,7 +85,7 @@ static void test_bad_calls(void)
 		 -LODGE_EINVAL);
 	CHECK_EQ(hc(LODGE_HC_BATCH, gpa(&batch[60]), 5), -LODGE_EINVAL);
 	CHECK_EQ(hc(LODGE_HC_BATCH, gpa(&batch[63]) + 8, 1), -LODGE_EINVAL);
-	CHECK_ERR(hc(LODGE_HC_BATCH, end, 1));
+	CHECK_ERR(hc(LODGE_HC_BATCH, ram_end, 1));
 	CHECK_ERR(hc(LODGE_HC_BATCH, -64UL, 1));
 	CHECK_EQ(batch[0].result, -12345);
 }

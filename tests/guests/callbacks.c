@@ -71,8 +71,7 @@ void test_main(void)
 	CHECK_ERR(hc(LODGE_HC_SET_CALLBACKS, gpa(&callbacks)));
 	callbacks.flags = 0;
 	/* Crossing into memory that is not there. */
-	CHECK_ERR(hc(LODGE_HC_SET_CALLBACKS, start_info->region[0].base +
-		     start_info->region[0].size - 64));
+	CHECK_ERR(hc(LODGE_HC_SET_CALLBACKS, ram_end - 64));
 	CHECK_ERR(hc(LODGE_HC_SET_CALLBACKS, -64UL));
 	CHECK_EQ(hc(LODGE_HC_SET_CALLBACKS, gpa(&callbacks)), 0);
 	still_works();

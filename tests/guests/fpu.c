@@ -18,11 +18,19 @@ static void tick(u64 port)
 	hc(LODGE_HC_SET_TIMER, now() + 1000000);
 }
 
+static u64 xsetbv(u64 value, u64 b, u64 c)
+{
+	asm volatile("xsetbv" ::"a"((u32)value), "d"(0), "c"(0));
+	return 0;
+}
+
 static void work(struct cpu *cpu, void *arg)
 {
 	u64 rounds = (u64)arg, i;
 	struct regs r;
 
+	if (have_avx && probe(xsetbv, 7, 0, 0) != NO_FAULT)
+		test_fatal("xsetbv: %s", vector_name(cpu->fault.vector));
 	bind_virq(LODGE_VIRQ_TIMER, cpu->id, tick);
 	irq_off();
 	hc(LODGE_HC_SET_TIMER, now() + 1000000);
@@ -37,8 +45,8 @@ static void work(struct cpu *cpu, void *arg)
 				  vector_name(r.vector));
 			return;
 		}
-		CHECK(!r.rax, "vCPU %d lost its state in round %lu", cpu->id,
-		      i);
+		CHECK(!r.rax, "vCPU %d lost its state (%lu) in round %lu",
+		      cpu->id, r.rax, i);
 		hc(LODGE_HC_YIELD);
 	}
 	hc(LODGE_HC_SET_TIMER, 0);

@@ -68,8 +68,12 @@ static void test_ring1(void)
 
 		for (n = 0; n < array_size(operand); n++) {
 			memset(scratch, n, sizeof(scratch));
+			/* hlt may be emulated as BLOCK: something must wake it. */
+			hc(LODGE_HC_SET_TIMER, now() + 1000000);
+			irq_on();
 			vector = probe(run, (u64)ring1_insns + i * 32,
 				       operand[n][0], operand[n][1]);
+			irq_off();
 			if (!n)
 				printf("  %s: %s\n", name,
 				       vector_name(vector));

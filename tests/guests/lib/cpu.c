@@ -128,7 +128,7 @@ void user_regs(struct regs *r, void (*rip)(void))
 	r->rip = (u64)rip;
 	r->cs = LODGE_USER_CS;
 	r->ss = LODGE_USER_DS;
-	r->rsp = USER_STACK_TOP - 64;
+	r->rsp = USER_STACK_TOP - 64 - this_cpu()->id * 1024;
 	r->rflags = 2 | X86_IF;
 }
 

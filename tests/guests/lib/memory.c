@@ -108,7 +108,7 @@ void map_user(u64 root)
 	for (i = 0; i < (u64)udata_size; i += PAGE_SIZE)
 		map_page(root, USER_DATA + i, (u64)udata_gpa + i,
 			 PTE_USER | PTE_NX);
-	for (i = 1; i <= 4; i++)
+	for (i = 1; i <= 16; i++)
 		map_page(root, USER_STACK_TOP - i * PAGE_SIZE,
 			 gpa(alloc_page()), PTE_USER | PTE_NX);
 }

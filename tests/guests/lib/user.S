@@ -101,7 +101,8 @@ user u_align
 
 /*
  * Fills x87, SSE and (rsi != 0) AVX state from the seed rdi, works for rdx
- * rounds, and looks whether it is all still there: rax = 0 if so.
+ * rounds, and looks whether it is all still there: rax = 0 if so, else 1 for
+ * MXCSR, 2 for x87, 3 for SSE, 4 and 5 for AVX.
  */
 	.macro each_xmm op:vararg
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
@@ -146,31 +147,36 @@ user u_fpu
 1:	pause
 	dec	%rdx
 	jnz	1b
+	mov	$1, %r8d
 	stmxcsr	-8(%rsp)
 	mov	-8(%rsp), %eax
 	cmp	fpu_mxcsr(%rip), %eax
 	jne	9f
+	mov	$2, %r8d
 	fistpq	-8(%rsp)
 	mov	-8(%rsp), %rax
 	cmp	(%rsp), %rax
 	jne	9f
 	test	%rsi, %rsi
 	jz	2f
-	/* The upper halves of copies: test_ymm destroys the lower ones. */
+	mov	$4, %r8d
+	/* Lower halves first: test_ymm overwrites them. */
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	lea	\n(%rdi), %rax
 	vmovq	%xmm\n, %rcx
 	cmp	%rcx, %rax
 	jne	9f
 	.endr
+	mov	$5, %r8d
 	each_xmm test_ymm
 	jmp	3f
-2:	each_xmm test_xmm
+2:	mov	$3, %r8d
+	each_xmm test_xmm
 3:	xor	%eax, %eax
 	pop	%rdi
 	syscall
 	ud2
-9:	mov	$1, %eax
+9:	mov	%r8d, %eax
 	pop	%rdi
 	syscall
 	ud2
