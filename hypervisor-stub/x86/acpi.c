@@ -3,8 +3,9 @@
  * Reads the few ACPI facts that the hypervisor needs into acpi_info: which
  * processors there are, where the APICs are, how the serial line's interrupt
  * arrives, how to switch off. Runs once, on the boot tables; acpi_info is
- * constant afterwards and no table is looked at again. Firmware makes mistakes, so a table counts only if its length is
- * sane and its checksum right, and no field is read beyond its length.
+ * constant afterwards and no table is looked at again. Firmware
+ * makes mistakes, so a table counts only if its length is sane and its
+ * checksum right, and no field is read beyond its length.
  */
 #include "cpu.h"
 #include "pcpu.h"

@@ -2,8 +2,8 @@
 /*
  * Starting and stopping processors. They are started one at a time by the
  * boot processor, so the two ap_start_ words that boot.S reads need no lock;
- * a processor reports with p->online, when it is ready for work. Ids are dense: one that
- * does not answer leaves no hole.
+ * a processor reports with p->online, when it is ready for work. Ids are
+ * dense: one that does not answer leaves no hole.
  */
 #include "cpu.h"
 #include "entry.h"
