@@ -70,7 +70,7 @@
  *
  * IN: rcx = user rip, r11 = user rflags, rsp undefined, all else the user's.
  */
-.macro SYSCALL_ENTRY name user_cs target
+.macro SYSCALL_ENTRY name, user_cs, target
 SYM_CODE_START(\name)
 	UNWIND_HINT_END_OF_STACK
 	ENDBR
@@ -87,9 +87,9 @@ SYM_CODE_START(\name)
 SYM_CODE_END(\name)
 .endm
 
-SYSCALL_ENTRY lodge_entry_syscall __USER_CS entry_SYSCALL_64_after_hwframe
+SYSCALL_ENTRY lodge_entry_syscall, __USER_CS, entry_SYSCALL_64_after_hwframe
 #ifdef CONFIG_IA32_EMULATION
-SYSCALL_ENTRY lodge_entry_syscall32 __USER32_CS \
+SYSCALL_ENTRY lodge_entry_syscall32, __USER32_CS, \
 	entry_SYSCALL_compat_after_hwframe
 #endif
 

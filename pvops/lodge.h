@@ -48,6 +48,7 @@ void lodge_irq_enable(void);
 unsigned long lodge_read_cr2(void);
 
 /* enlighten.c */
+void lodge_start_kernel(phys_addr_t start_info);
 extern struct lodge_start_info lodge_start; /* our copy */
 
 /* The pv ops and hooks of each area; all run before start_kernel(). */

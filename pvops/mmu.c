@@ -163,7 +163,7 @@ static void lodge_pgd_free(struct mm_struct *mm, pgd_t *pgd)
 	if (!root_known(pgd))
 		return;
 	ClearPagePinned(virt_to_page(pgd));
-	WARN_ON_ONCE(hc_drop_root(__pa(pgd)) == -LODGE_EBUSY);
+	WARN_ON_ONCE(hc_drop_root(__pa(pgd)) == -EBUSY);
 }
 
 /*

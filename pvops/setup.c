@@ -128,10 +128,12 @@ static int __init lodge_no_pci(void)
 
 static void __init disable_pci(void)
 {
-	pci_probe = 0;
+	pci_probe = PCI_PROBE_NOEARLY;
 	x86_init.pci.arch_init = lodge_no_pci;
-	x86_init.pci.init = lodge_no_pci;
-	x86_init.pci.init_irq = x86_init_pci_irq_none;
+}
+#else
+static void __init disable_pci(void)
+{
 }
 #endif
 
@@ -152,6 +154,7 @@ void __init lodge_init_platform(void)
 	lodge_init_time();
 
 	disable_acpi();
+	disable_pci();
 	guest_force_mtrr_state(NULL, 0, MTRR_TYPE_WRBACK);
 
 	/* Drivers of ISA devices find the ports taken and go away quietly. */
