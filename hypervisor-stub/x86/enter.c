@@ -26,36 +26,27 @@ extern const u64 stub_addr_enter;
 #define FLAGS_FORBIDDEN \
 	(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | (~0UL << 22))
 
-static u16 read_seg(unsigned int which)
+/*
+ * Selectors are the processor's, unless segs_fresh says that v's copy has not
+ * been loaded yet: only stub_enter can, on the guest's descriptors.
+ */
+static void segs_save(struct vcpu *v)
 {
-	u16 sel = 0;
-
-	switch (which) {
-	case 0:
-		__asm__ volatile("movw %%ds, %0" : "=r"(sel));
-		break;
-	case 1:
-		__asm__ volatile("movw %%es, %0" : "=r"(sel));
-		break;
-	case 2:
-		__asm__ volatile("movw %%fs, %0" : "=r"(sel));
-		break;
-	case 3:
-		__asm__ volatile("movw %%gs, %0" : "=r"(sel));
-		break;
-	}
-	return sel;
+	if (v->arch.segs_fresh)
+		return;
+	__asm__ volatile("movw %%ds, %0" : "=r"(v->arch.ds));
+	__asm__ volatile("movw %%es, %0" : "=r"(v->arch.es));
+	__asm__ volatile("movw %%fs, %0" : "=r"(v->arch.fs));
+	__asm__ volatile("movw %%gs, %0" : "=r"(v->arch.gs));
+	v->arch.segs_fresh = true;
 }
 
 /* v's state goes from the processor to memory; it may run elsewhere next. */
 static void state_save(struct vcpu *v)
 {
+	segs_save(v);
 	v->arch.fs_base = rdfsbase();
 	v->arch.gs_base = rdgsbase();
-	v->arch.ds = read_seg(0);
-	v->arch.es = read_seg(1);
-	v->arch.fs = read_seg(2);
-	v->arch.gs = read_seg(3);
 	fpu_save(v);
 }
 
@@ -71,25 +62,20 @@ static void state_load(struct vcpu *v, struct pcpu *p)
 }
 
 /* Selectors, LDT and bases that stub_enter loads on the guest's tables. */
-static void segs_prepare(struct vcpu *v, bool fresh)
+static void segs_prepare(struct vcpu *v)
 {
 	struct entry_cfg *c = v->arch.area.cfg;
 
-	if (!fresh) { /* only the LDT has changed */
-		v->arch.fs_base = rdfsbase();
-		v->arch.gs_base = rdgsbase();
-		v->arch.ds = read_seg(0);
-		v->arch.es = read_seg(1);
-		v->arch.fs = read_seg(2);
-		v->arch.gs = read_seg(3);
-	}
+	segs_save(v);
 	c->ds = v->arch.ds;
 	c->es = v->arch.es;
 	c->fs = v->arch.fs;
 	c->gs = v->arch.gs;
 	c->ldt = v->arch.ldt_count ? SEL_LDT : 0;
-	c->fs_base = v->arch.fs_base;
-	c->gs_base = v->arch.gs_base;
+	c->fs_base = rdfsbase(); /* loading a selector changes them */
+	c->gs_base = rdgsbase();
+	v->arch.segs_reload = false;
+	v->arch.segs_fresh = false;
 }
 
 static void idle(struct pcpu *p)
@@ -109,10 +95,8 @@ static struct vcpu *reschedule(struct pcpu *p, struct vcpu *prev)
 {
 	struct vcpu *next;
 
-	if (prev) {
+	if (prev)
 		state_save(prev);
-		prev->arch.segs_fresh = true;
-	}
 	/* prev may run elsewhere, or be freed, from here on. */
 	p->current = NULL;
 	next = sched_pick(prev);
@@ -159,11 +143,8 @@ static void __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
 	void (*enter)(u64 cr3, u64 reload) = (void *)stub_addr_enter;
 	bool reload = v->arch.segs_reload;
 
-	if (reload) {
-		segs_prepare(v, v->arch.segs_fresh);
-		v->arch.segs_reload = false;
-		v->arch.segs_fresh = false;
-	}
+	if (reload)
+		segs_prepare(v);
 	if (v->waiting) {
 		v->waiting = false;
 		WRITE_ONCE(v->kicked, false);

@@ -209,9 +209,11 @@ void ist_trap(u64 vector, u64 offset, u64 old_cr3)
 	struct regs *r = ist_regs(p, vector, offset, old_cr3);
 	struct vcpu *v;
 
+	if (vector == 2)
+		smp_nmi();
 	if ((r->cs & 3) == 0) {
 		/*
-		 * NMIs are nobody's here. A #DB in ring 0 comes from a
+		 * Another NMI is nobody's. A #DB in ring 0 comes from a
 		 * guest's breakpoint: on the operand of a MOV SS or POP SS
 		 * before an instruction that entered the stub, or on an
 		 * address of ours before they are unloaded. It is lost.
