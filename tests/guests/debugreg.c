@@ -74,7 +74,7 @@ static void test_edges(void)
 	CHECK_EQ(set(0, 0), 0);
 }
 
-static u64 store(u64 address, u64 b, u64 c)
+static noinline u64 store(u64 address, u64 b, u64 c)
 {
 	*(volatile u64 *)address = 1;
 	return 0;

@@ -42,6 +42,12 @@ static bool swallow(struct regs *r)
 		cpu->fault = *r;
 		probe_leave(save);
 	}
+	/* A breakpoint on an entry finds no stack there yet. */
+	if (r->vector == DF && cpu->user_save) {
+		wrgsbase((u64)cpu);
+		cpu->fault = *r;
+		user_leave(cpu->user_save);
+	}
 	return false;
 }
 

@@ -38,6 +38,8 @@ static void still_sane(const char *name)
 {
 	u64 before = ticks, t0;
 
+	/* A write to CR3 that is emulated is a LOAD_ROOT. */
+	hc(LODGE_HC_LOAD_ROOT, root_gpa);
 	if (user_call(u_syscall, 0, 0) != SYSCALL64)
 		test_fatal("no system call after %s", name);
 	irq_on();
@@ -67,6 +69,10 @@ static void test_ring1(void)
 		size_t n;
 
 		for (n = 0; n < array_size(operand); n++) {
+			/* h-gates.c says why not. */
+			if (on_qemu() && !operand[n][0] &&
+			    !strcmp(name, "mov ss, hv data"))
+				continue;
 			memset(scratch, n, sizeof(scratch));
 			/* hlt may be emulated as BLOCK: something must wake it. */
 			hc(LODGE_HC_SET_TIMER, now() + 1000000);

@@ -105,7 +105,8 @@ ring3_int:
 	\op "sldt", sldt %ax
 	\op "str", str %ax
 	\op "smsw", smsw %ax
-	\op "lret to ring 0", pushq $0x80; pushq $0; lretq
+	/* push $0x80, push $0, lretq: a semicolon would end the macro call */
+	\op "lret to ring 0", .byte 0x68, 0x80, 0, 0, 0, 0x6a, 0, 0x48, 0xcb
 	\op "mov ss, hv data", mov %eax, %ss
 	\op "wrssq", .byte 0x48, 0x0f, 0x38, 0xf6, 0x07
 	\op "setssbsy", .byte 0xf3, 0x0f, 0x01, 0xe8

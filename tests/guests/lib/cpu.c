@@ -13,7 +13,7 @@ struct lodge_shared shared __attribute__((aligned(4096)));
 volatile struct lodge_time time_record[LODGE_MAX_VCPUS]
 	__attribute__((aligned(4096)));
 static port_fn handlers[LODGE_EVENT_PORTS];
-static bool have_time;
+static bool have_time, want_callbacks;
 
 /* ------------------------------------------------------------ exceptions */
 
@@ -82,7 +82,7 @@ void exception_main(struct regs *r)
 		cpu->fault = *r;
 		user_leave(cpu->user_save);
 	}
-	if (!from_user(r) && cpu->probe_save) {
+	if (cpu->probe_save) { /* ring 1, or where it has jumped to */
 		u64 save = cpu->probe_save;
 
 		cpu->probe_save = 0;
@@ -99,6 +99,13 @@ void syscall_main(struct regs *r)
 
 	if (cpu->hook && cpu->hook(r))
 		return;
+	if (!cpu->user_save && cpu->probe_save) {
+		u64 save = cpu->probe_save;
+
+		cpu->probe_save = 0;
+		cpu->fault = *r;
+		probe_leave(save);
+	}
 	if (!cpu->user_save) {
 		show_regs(r);
 		test_fatal("unexpected system call from %lx", r->rip);
@@ -262,7 +269,8 @@ void cpu_setup(struct cpu *cpu)
 	vcpu_page->df_sp = (u64)cpu->df_stack;
 	vcpu_page->kernel_gs = (u64)cpu;
 	wrgsbase((u64)cpu);
-	set_callbacks();
+	if (want_callbacks)
+		set_callbacks();
 	hc_vcpu(TIME_AREA, cpu->id, gpa(&time_record[cpu->id]));
 }
 
@@ -324,6 +332,7 @@ void guest_main(u64 info)
 	}
 	if (ram_end > SIZE_1G)
 		ram_end = SIZE_1G;
+	want_callbacks = !arg_is("callbacks", "no");
 	make_stacks(&cpus[0]);
 	map_user(root_gpa);
 	cpu_setup(&cpus[0]);

@@ -45,7 +45,7 @@ typedef int64_t s64;
 #define offset_of(type, field) __builtin_offsetof(type, field)
 #define barrier() asm volatile("" ::: "memory")
 #define pause() asm volatile("pause" ::: "memory")
-#define noinline __attribute__((noinline))
+#define noinline __attribute__((noinline, noclone))
 
 /* Code and data that stand in pages of user mode. */
 #define __utext __attribute__((section(".utext"), noinline))
@@ -182,6 +182,15 @@ static inline u64 rdtsc(void)
 
 	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high)::"memory");
 	return low | (u64)high << 32;
+}
+
+/* CPUID itself is not filtered: TCG names itself in its own leaf. */
+static inline bool on_qemu(void)
+{
+	u32 a = 0x40000000, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b == 0x54474354; /* "TCGT" */
 }
 
 static inline void wrgsbase(u64 base)
