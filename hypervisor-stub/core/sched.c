@@ -52,7 +52,7 @@ struct run_queue {
 	u64 min_vtime; /* never goes back */
 	bool preempt; /* somebody in the queue should run now */
 	u64 slice_end;
-	u64 next_rotate;
+	u64 next_rotate; /* set by others too, with no lock */
 	u64 rng;
 	struct timer slice; /* armed and stopped by its own processor */
 } __aligned(64);
@@ -248,15 +248,18 @@ static unsigned int choose_cpu(struct run_queue *q)
 	return last;
 }
 
-/* Somebody waits: let an idle processor, if there is one, come and take it. */
-static void offer_work(void)
+/* n vCPUs wait: let as many idle processors, if there are, come for them. */
+static void offer_work(unsigned int n)
 {
-	u64 mask;
-
 	smp_mb(); /* pairs with the one in sched_pick() */
-	mask = __atomic_load_n(&idle_mask, __ATOMIC_SEQ_CST);
-	if (mask && claim_idle(__builtin_ctzl(mask)))
-		resched(__builtin_ctzl(mask));
+	while (n--) {
+		u64 mask = __atomic_load_n(&idle_mask, __ATOMIC_SEQ_CST);
+
+		if (!mask)
+			return;
+		if (claim_idle(__builtin_ctzl(mask)))
+			resched(__builtin_ctzl(mask));
+	}
 }
 
 /* Takes v, which is in no list, out of q; move_end() is next. Lock: q. */
@@ -283,7 +286,6 @@ static void move_end(struct vcpu *v)
 	s->vtime = q->min_vtime + MAX(MIN(lead, DEBT), -CREDIT);
 	s->moved = now;
 	s->moving = false;
-	q->next_rotate = now + ROTATE;
 	queue_insert(q, v);
 	waits = q->current != NULL;
 	if (!waits ||
@@ -296,7 +298,7 @@ static void move_end(struct vcpu *v)
 	}
 	spin_unlock(&q->lock);
 	if (waits)
-		offer_work();
+		offer_work(1);
 }
 
 /* The vCPU to take from a queue: that which has waited longest. */
@@ -314,29 +316,38 @@ static struct vcpu *steal_from(struct run_queue *q, unsigned int cpu)
 	return v;
 }
 
-static struct vcpu *steal(unsigned int cpu)
+/* The queue, other than cpu's, in which most vCPUs wait; or NULL. */
+static struct run_queue *busiest(unsigned int cpu)
 {
+	u64 mask = __atomic_load_n(&online_mask, __ATOMIC_RELAXED);
+	struct run_queue *best = NULL;
+	unsigned int n, most = 0;
+
+	for (mask &= ~BIT(cpu); mask; mask &= mask - 1) {
+		struct run_queue *q = &queues[__builtin_ctzl(mask)];
+
+		/* The only one of an idle processor has a ride. */
+		n = READ_ONCE(q->queued);
+		if (n && !READ_ONCE(q->current))
+			n--;
+		if (n > most) {
+			most = n;
+			best = q;
+		}
+	}
+	return best;
+}
+
+static bool steal(unsigned int cpu)
+{
+	struct run_queue *victim;
 	struct vcpu *v = NULL;
 
-	while (!v) {
-		unsigned int i, n, most = 0;
-		struct run_queue *victim = NULL;
-
-		for (i = 0; i < MAX_CPUS; i++) {
-			/* The only one of an idle processor has a ride. */
-			n = READ_ONCE(queues[i].queued);
-			if (n && !READ_ONCE(queues[i].current))
-				n--;
-			if (i != cpu && n > most) {
-				most = n;
-				victim = &queues[i];
-			}
-		}
-		if (!victim)
-			break;
+	while (!v && (victim = busiest(cpu)))
 		v = steal_from(victim, cpu);
-	}
-	return v;
+	if (v)
+		move_end(v);
+	return v != NULL;
 }
 
 static unsigned int load_of(const struct run_queue *q)
@@ -345,32 +356,51 @@ static unsigned int load_of(const struct run_queue *q)
 }
 
 /*
+ * The processor with least to do except q's; of several that which has not
+ * been given anything for longest, so that all of them take turns.
+ */
+static struct run_queue *least_loaded(struct run_queue *q)
+{
+	u64 mask = __atomic_load_n(&online_mask, __ATOMIC_RELAXED);
+	struct run_queue *best = NULL;
+
+	for (; mask; mask &= mask - 1) {
+		struct run_queue *o = &queues[__builtin_ctzl(mask)];
+
+		if (o == q)
+			continue;
+		if (!best || load_of(o) < load_of(best) ||
+		    (load_of(o) == load_of(best) &&
+		     READ_ONCE(o->next_rotate) < READ_ONCE(best->next_rotate)))
+			best = o;
+	}
+	return best;
+}
+
+/*
  * If another processor has less to do: takes a vCPU out of q for it, the one
  * that has been here longest. Nobody is current in q. Lock: q.
  */
 static struct vcpu *give_away(struct run_queue *q, u64 now)
 {
-	unsigned int i, least = ~0U, target = 0;
-	u64 mask = __atomic_load_n(&online_mask, __ATOMIC_RELAXED);
+	struct run_queue *to = least_loaded(q);
 	struct vcpu *v, *oldest = NULL;
+	unsigned int least;
 
-	for (i = 0; i < MAX_CPUS; i++) {
-		if (mask & BIT(i) && &queues[i] != q &&
-		    load_of(&queues[i]) < least) {
-			least = load_of(&queues[i]);
-			target = i;
-		}
-	}
+	if (!to)
+		return NULL;
+	least = load_of(to);
 	if (q->queued < 2 || least >= q->queued)
 		return NULL;
-	if (q->queued - least == 1 && now < q->next_rotate)
+	if (q->queued - least == 1 && now < READ_ONCE(q->next_rotate))
 		return NULL;
 	list_for_each(v, &q->queue, sched.link)
 		if (!oldest || v->sched.moved < oldest->sched.moved)
 			oldest = v;
 	queue_remove(q, oldest);
-	move_begin(q, oldest, target);
-	q->next_rotate = now + ROTATE;
+	move_begin(q, oldest, to - queues);
+	WRITE_ONCE(q->next_rotate, now + ROTATE);
+	WRITE_ONCE(to->next_rotate, now + ROTATE);
 	return oldest;
 }
 
@@ -552,50 +582,57 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, u64 now,
 	return next;
 }
 
+/* After next was chosen: its slice, and help for those who wait here. */
+static void start_slice(struct run_queue *q, unsigned int waits)
+{
+	struct timer *t = &q->slice;
+
+	if (!waits) {
+		if (t->armed)
+			timer_stop(t);
+		return;
+	}
+	if (!t->armed || t->deadline != q->slice_end)
+		timer_set(t, q->slice_end);
+	offer_work(waits);
+}
+
 struct vcpu *sched_pick(struct vcpu *prev)
 {
-	unsigned int cpu = this_pcpu()->id;
+	unsigned int cpu = this_pcpu()->id, waits;
 	struct run_queue *q = &queues[cpu];
-	struct vcpu *next, *away = NULL, *stolen;
-	bool waits;
+	struct vcpu *next, *away = NULL;
+	bool was_idle = false;
 	u64 now;
 
-again:
-	now = time_now();
-	spin_lock(&q->lock);
-	WRITE_ONCE(this_pcpu()->need_resched, false);
-	if (prev)
-		account(prev, now);
-	update_min(q);
-	next = choose(q, prev, now, &away);
-	update_min(q);
-	waits = q->queued != 0;
-	spin_unlock(&q->lock);
-
-	if (away)
-		move_end(away);
-	if (next) {
+	do {
 		if (READ_ONCE(idle_mask) & BIT(cpu))
 			claim_idle(cpu);
-		if (waits) {
-			if (!q->slice.armed || q->slice.deadline != q->slice_end)
-				timer_set(&q->slice, q->slice_end);
-			offer_work();
-		} else if (q->slice.armed) {
-			timer_stop(&q->slice);
+		now = time_now();
+		spin_lock(&q->lock);
+		was_idle |= !q->current;
+		WRITE_ONCE(this_pcpu()->need_resched, false);
+		if (prev)
+			account(prev, now);
+		update_min(q);
+		next = choose(q, prev, now, &away);
+		update_min(q);
+		waits = q->queued;
+		spin_unlock(&q->lock);
+		prev = NULL;
+		if (away)
+			move_end(away);
+		if (next) {
+			start_slice(q, waits);
+			/* The work offered to us may be left; pass it on. */
+			if (was_idle && busiest(cpu))
+				offer_work(1);
+			return next;
 		}
-		return next;
-	}
-	__atomic_fetch_or(&idle_mask, BIT(cpu), __ATOMIC_SEQ_CST);
-	smp_mb(); /* pairs with the one in offer_work() */
-	prev = NULL;
-	stolen = steal(cpu);
-	if (stolen)
-		move_end(stolen);
-	if (stolen || sched_need_resched())
-		goto again;
-	if (q->slice.armed)
-		timer_stop(&q->slice);
+		__atomic_fetch_or(&idle_mask, BIT(cpu), __ATOMIC_SEQ_CST);
+		smp_mb(); /* pairs with the one in offer_work() */
+	} while (steal(cpu) || sched_need_resched());
+	start_slice(q, 0);
 	return NULL;
 }
 
