@@ -4,7 +4,8 @@
  * hypervisor in every way while rsp points at the live entry stack, at the
  * IST stacks, at the vCPU page, at read-only pages of the entry area, at
  * nothing, at addresses that are not canonical; also with sp0 and df_sp like
- * that (mode=sp0, mode=df: those may end the domain). Expected: hypercalls
+ * that (mode=sp0, mode=df) or in the vCPU page (mode=vcpu), which may end the
+ * domain. Expected: hypercalls
  * work, exceptions reach the guest or become #DF on df_sp, and ring 0 never
  * writes a frame where rsp points.
  */
@@ -17,7 +18,6 @@ static const u64 stacks[] = {
 	LODGE_AREA_BASE + 0x6800,     LODGE_AREA_BASE + 0x6008,
 	LODGE_AREA_BASE + 0x8000,     LODGE_AREA_BASE + 0x9000,
 	LODGE_AREA_BASE + 0xa000,     LODGE_AREA_BASE + 0xb000,
-	LODGE_AREA_BASE + 0x5100,     LODGE_AREA_BASE + 0x5200,
 	LODGE_AREA_BASE + 0x6000,     LODGE_AREA_BASE + 0x5000,
 	LODGE_AREA_BASE + 0x4000,     LODGE_AREA_BASE + 0x3000,
 	LODGE_AREA_BASE + 0x1000,     LODGE_AREA_BASE,
@@ -144,6 +144,18 @@ static void test_ring3(void)
 		}
 }
 
+/* Frames pulled over the vCPU page's own fields: the guest's own loss. */
+static void test_vcpu_page(void)
+{
+	u64 stack;
+
+	for (stack = LODGE_AREA_VCPU + 8; stack < LODGE_AREA_VCPU + 0x200;
+	     stack += 8) {
+		probe(on_ud2, stack, 0, 0);
+		probe(on_kernel_fault, stack, 0, 0);
+	}
+}
+
 /* sp0 that leads nowhere: #DF on df_sp, or the domain ends. */
 static void test_sp0(void)
 {
@@ -180,6 +192,8 @@ void test_main(void)
 		test_sp0();
 	else if (arg_is("mode", "df"))
 		test_df();
+	else if (arg_is("mode", "vcpu"))
+		test_vcpu_page();
 	test_ring1();
 	test_interrupts();
 	test_ring3();

@@ -10,16 +10,17 @@
 #include "user.h"
 
 #define SPREAD 48 /* mappings a root, each under tables of its own */
+#define GROUP 16 /* roots that share the guest's tables below the top */
 
 static u64 *frame[64];
 static u64 roots[2048];
 static u64 root_count;
 static volatile u64 refused;
 
-static u64 address_of(u64 root, u64 n)
+static u64 address_of(u64 group, u64 n)
 {
 	/* Another top-level slot for each, and another table below it. */
-	return (n * 5 + 1) << 39 | (n * 37 % 512) << 30 | (root % 512) << 21 |
+	return (n * 5 + 1) << 39 | (n * 37 % 512) << 30 | (group % 512) << 21 |
 	       (n % 512) << 12;
 }
 
@@ -29,12 +30,14 @@ static void make_roots(u64 limit)
 
 	/* 3 tables a mapping, one root, and some room for the rest. */
 	while (root_count < limit && pages_left() > 3 * SPREAD + 64) {
-		u64 root = gpa(alloc_page());
+		u64 root = gpa(alloc_page()), group = root_count / GROUP;
 
 		memcpy((u8 *)va(root) + 2048, (u8 *)boot_root + 2048, 2048);
-		for (n = 0; n < SPREAD; n++)
-			map_page(root, address_of(root_count, n),
-				 gpa(frame[(root_count + n) % 64]), PTE_USER);
+		if (root_count % GROUP)
+			memcpy(va(root), va(roots[group * GROUP]), 2048);
+		for (n = 0; n < SPREAD && root_count % GROUP == 0; n++)
+			map_page(root, address_of(group, n),
+				 gpa(frame[(group + n) % 64]), PTE_USER);
 		roots[root_count++] = root;
 	}
 }
@@ -42,7 +45,7 @@ static void make_roots(u64 limit)
 static bool touch(u64 i, struct cpu *cpu)
 {
 	s64 result = load_root(roots[i]);
-	u64 n;
+	u64 n, group = i / GROUP;
 
 	if (result == -LODGE_ENOMEM) {
 		refused++;
@@ -53,9 +56,9 @@ static bool touch(u64 i, struct cpu *cpu)
 		return false;
 	}
 	for (n = cpu->id; n < SPREAD; n += 3) {
-		u64 seen = *(volatile u64 *)address_of(i, n);
+		u64 seen = *(volatile u64 *)address_of(group, n);
 
-		if (seen != (i + n) % 64)
+		if (seen != (group + n) % 64)
 			test_fatal("root %lu mapping %lu shows %lx", i, n,
 				   seen);
 	}

@@ -58,6 +58,8 @@ static u64 any_value(u64 *seed)
 /* Numbers whose success would end the test, or write over our memory. */
 static bool harmless(u64 number, const u64 *arg, int self)
 {
+	int i;
+
 	switch (number) {
 	case LODGE_HC_SHUTDOWN:
 		return arg[0] > 2;
@@ -74,6 +76,11 @@ static bool harmless(u64 number, const u64 *arg, int self)
 		return arg[0] >= ram_end; /* see own_batch() */
 	case LODGE_HC_BLOCK:
 		return false;
+	case LODGE_HC_LOAD_ROOT: /* a root without our kernel is our end */
+		for (i = 0; i < ROOTS; i++)
+			if (arg[0] == roots[i])
+				return true;
+		return arg[0] >= ram_end || arg[0] % PAGE_SIZE;
 	case LODGE_HC_VCPU:
 		if (arg[0] == LODGE_VCPU_TIME_AREA ||
 		    arg[0] == LODGE_VCPU_STEAL_AREA ||
