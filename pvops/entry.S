@@ -30,6 +30,7 @@
 #include <asm/trapnr.h>
 #include <asm/unwind_hints.h>
 
+#include <lodge/hypercall.h>
 #include <lodge/vcpu.h>
 
 #define VP(field) (LODGE_AREA_VCPU + LODGE_VP_##field)
