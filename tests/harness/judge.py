@@ -12,10 +12,9 @@ import re
 PASS, FAIL, ERROR, SKIP = "PASS", "FAIL", "ERROR", "SKIP"
 
 RESULT = re.compile(r"lodge-test: (\S+) (PASS|FAIL|ERROR|SKIP) ?(.*)")
-CRASH = re.compile(r"lodge: domain (\S+) crashed: (.*)")
+CRASH = re.compile(r"lodge: domain (\S+) (?:crashed: (.*)|reports a crash)")
 TROUBLE = re.compile(
-    r"lodge: (?:panic|BUG|assert|fatal|audit)|(?:panic|BUG):|Assertion",
-    re.IGNORECASE)
+    r"lodge: (?:panic|BUG|assert|fatal|audit)|^(?:panic|PANIC|BUG)\b")
 # Lines of the auditor that only say that all is well.
 HARMLESS = re.compile(r"audit.* 0 differences|audit.* clean", re.IGNORECASE)
 
@@ -32,6 +31,10 @@ def _trouble(text, allowed):
 def _judge_domain(domain, results, crashes):
     """(verdict, reason) of one domain."""
     verdict, reason = results.get(domain.name, (None, ""))
+    if domain.verdict == "ended":
+        if verdict or domain.name in crashes:
+            return PASS, ""
+        return FAIL, f"{domain.name} did not end"
     if verdict in (FAIL, ERROR, SKIP):
         return verdict, f"{domain.name}: {reason}"
     crash = crashes.get(domain.name)
@@ -53,7 +56,7 @@ def judge_guests(test, text, status):
     results = {}
     for match in RESULT.finditer(text):
         results.setdefault(match[1], (match[2], match[3].strip()))
-    crashes = {m[1].strip('"'): m[2].strip() for m in CRASH.finditer(text)}
+    crashes = {m[1].strip('"'): (m[2] or "").strip() for m in CRASH.finditer(text)}
     verdicts = [_judge_domain(d, results, crashes) for d in test.domains]
     trouble = _trouble(text, test.expect)
     if trouble:

@@ -32,7 +32,7 @@ class Domain:
     mem: int
     vcpus: int
     append: str
-    verdict: str  # PASS, crash, or any (of the two)
+    verdict: str  # PASS, crash, any (of the two), ended (even as FAIL)
 
 
 @dataclasses.dataclass
@@ -61,7 +61,7 @@ def _domain(entry, test_name):
     if unknown or "guest" not in entry:
         raise ManifestError(f"{test_name}: bad guest {entry}")
     verdict = entry.get("verdict", "PASS")
-    if verdict not in ("PASS", "crash", "any"):
+    if verdict not in ("PASS", "crash", "any", "ended"):
         raise ManifestError(f"{test_name}: bad verdict {verdict}")
     return Domain(entry["guest"], entry.get("name", entry["guest"]),
                   entry.get("mem", 32), entry.get("vcpus", 1),
