@@ -5,8 +5,10 @@
  *
  * A leaf that names a frame of somebody else is fatal at once. One that
  * allows more than the guest's tables do may be a change whose flush is still
- * to come, so it counts only if the next audit finds it again. The kernel
- * half is checked for ownership alone: Linux flushes vmalloc lazily.
+ * to come, so it counts only if the next audit finds it again. A root whose
+ * user half is empty belongs to a process that has ended, and may be loaded
+ * for its kernel half only: Linux does not flush it before it is dropped. The
+ * kernel half is checked for ownership alone: Linux flushes vmalloc lazily.
  */
 #include "../x86/cpu.h"
 #include "frame.h"
@@ -16,6 +18,7 @@
 
 #ifdef LODGE_DEBUG
 #define SUSPECTS 256
+#define SUSPECTS_PRINTED 16
 
 struct suspect {
 	u64 domain, root;
@@ -75,7 +78,7 @@ static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
 		now[now_count++] = s;
 	if (!seen_before(&s))
 		return 0;
-	if (print)
+	if (print && now_count < SUSPECTS_PRINTED)
 		printk("lodge: audit: %s root %lx va %lx: shadow %lx, "
 		       "guest level %d entry %lx\n",
 		       t->d->name, t->guest, va, leaf, w.level,
@@ -104,6 +107,18 @@ static u64 check_table(struct tree *t, const u64 *table, int level,
 	return bad;
 }
 
+static bool has_ended(struct domain *d, const struct root *r)
+{
+	mpa_t mpa = p2m_lookup(&d->p2m, r->gpa);
+	const u64 *table = mpa_to_virt(mpa);
+	unsigned int i;
+
+	for (i = 0; mpa != INVALID_MPA && i < 256; i++)
+		if (READ_ONCE(table[i]) & PTE_P)
+			return false;
+	return true;
+}
+
 u64 shadow_audit(struct domain *d, bool print)
 {
 	struct shadow *s = &d->shadow;
@@ -119,7 +134,7 @@ u64 shadow_audit(struct domain *d, bool print)
 		t.top = r->master;
 		t.guest = r->gpa;
 		spin_lock(&r->lock);
-		for (i = 0; i < 256; i++)
+		for (i = 0; i < 256 && !has_ended(d, r); i++)
 			if (t.top[i] & PTE_P)
 				bad += check_table(
 					&t, mpa_to_virt(t.top[i] & PTE_ADDR),
