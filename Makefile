@@ -6,7 +6,7 @@ VERSIONS := 6.12
 HV := hypervisor-stub
 B := build
 
-.PHONY: all help deps bench-deps run test test-quick soak test-bochs bench \
+.PHONY: all help deps test-deps bench-deps run test test-quick soak test-bochs bench \
 	gdb iso clean check check-patches check-cloud-config hypervisor kernel \
 	initramfs
 
@@ -25,13 +25,16 @@ help:
 	@echo 'make check-patches each patch builds with the option off and on'
 	@echo 'make check-cloud-config  the option in a cloud kernel'"'"'s options'
 	@echo 'make deps         install missing Debian packages (root or sudo)'
-	@echo 'make bench-deps   fetch Xen into build/xen'
+	@echo 'make bench-deps   what make bench needs, Xen (in build/xen) too'
 	@echo 'make clean        remove what was built; kernel sources stay'
 
 deps:
 	@kernel/deps kernel/packages.txt
 
-bench-deps: deps
+test-deps:
+	@kernel/deps kernel/packages-test.txt
+
+bench-deps: deps test-deps
 	@boot/fetch-xen
 
 hypervisor:
@@ -50,20 +53,20 @@ $(B)/test.initrd: boot/initramfs boot/init boot/motd
 run: all
 	@boot/qemu --smp 2 --mem 1024 --domain 'kernel=6.12,vcpus=2'
 
-test: all
+test: all test-deps
 	@tests/run all
 
-test-quick: all
+test-quick: all test-deps
 	@tests/run quick
 
-soak: all
+soak: all test-deps
 	@tests/run soak
 
-test-bochs: all
+test-bochs: all test-deps
 	@tests/run bochs
 
 bench: all bench-deps
-	@tests/run bench
+	@tests/bench/run
 
 iso: all
 	@boot/make-iso
