@@ -15,7 +15,7 @@ SUITES = ("quick", "full", "soak", "bochs", "unit", "guests", "linux")
 KEYS = {
     "name", "suite", "about", "command", "guest", "guests", "witness", "smp",
     "mem", "timeout", "expect", "forbid", "qemu", "build", "vcpus", "append",
-    "kernel_mem", "serial", "verdict",
+    "kernel_mem", "serial", "verdict", "bochs",
 }
 
 
@@ -87,6 +87,13 @@ def _guest_tests(entry, suites):
         raise ManifestError(f"{name}: two domains of one name")
     smps = entry.get("smp", [2, 4])
     smps = smps if isinstance(smps, list) else [smps]
+    if entry.get("bochs"):
+        # Virtual time there is slow: one run of each, and patience.
+        yield Test(name=f"bochs-{name}", suites={"bochs"}, timeout=300,
+                   domains=domains, smp=2,
+                   mem=256 + sum(d.mem for d in domains),
+                   expect=entry.get("expect", []),
+                   forbid=entry.get("forbid", []))
     for smp in smps:
         mine = set(suites)
         if smp != smps[0]:
