@@ -7,8 +7,9 @@
  * a domain about input, which are sent after it is released.
  *
  * A domain's output goes out as it comes while there is one domain. With
- * several, it is collected into lines, each with "[name] " in front. Messages
- * of the hypervisor start on a line of their own.
+ * several, it is collected into lines, each with "[name] " in front; only the
+ * domain in focus, once somebody types, is shown at once, so that a shell can
+ * be used. Nobody writes into another's unfinished line.
  *
  * Input goes to the domain in focus. Ctrl-] typed three times moves the focus
  * to the next domain, after the last one to the debug keys, then to the first
@@ -32,7 +33,8 @@
 static struct spinlock console_lock = SPINLOCK_INIT(LOCK_CONSOLE);
 static bool busted;
 static bool mid_line; /* the last character out was no newline */
-static bool raw_output; /* ... and came from a domain's own line */
+static u32 line_owner; /* domain whose line that is; 0: the hypervisor's */
+static bool interactive; /* something was typed */
 static u32 focus = 1; /* domain id; 0: debug keys */
 static unsigned int escapes; /* Ctrl-] in a row */
 
@@ -69,37 +71,45 @@ static void put_all(const char *s, size_t n)
 		put(*s++);
 }
 
-static void fresh_line(void)
+/* From now on owner writes. */
+static void take_line(u32 owner)
 {
-	if (mid_line)
+	if (mid_line && line_owner != owner)
 		put('\n');
+	line_owner = owner;
 }
 
 void console_write(const char *s, size_t n)
 {
 	bool locked = lock_console();
 
-	if (n && raw_output)
-		fresh_line();
-	raw_output = false;
+	take_line(0);
 	put_all(s, n);
 	unlock_console(locked);
 }
 
 /* --- output of domains --- */
 
-static void flush_line(struct domain *d)
+static void put_name(struct domain *d)
+{
+	put('[');
+	put_all(d->name, strnlen(d->name, sizeof(d->name)));
+	put_all("] ", 2);
+}
+
+/* What was held back; and its end, if no more is to come. */
+static void flush_line(struct domain *d, bool end)
 {
 	struct domain_console *c = &d->console;
 
 	if (!c->line_len)
 		return;
-	fresh_line();
-	put('[');
-	put_all(d->name, strnlen(d->name, sizeof(d->name)));
-	put_all("] ", 2);
+	take_line(d->id);
+	if (!mid_line)
+		put_name(d);
 	put_all(c->line, c->line_len);
-	put('\n');
+	if (end)
+		put('\n');
 	c->line_len = 0;
 }
 
@@ -114,23 +124,32 @@ static void put_buffered(struct domain *d, char ch)
 	else if (!c->line_len)
 		c->line[c->line_len++] = ' '; /* keep empty lines */
 	if (ch == '\n' || c->line_len == CONSOLE_LINE_SIZE)
-		flush_line(d);
+		flush_line(d, true);
+}
+
+/* As it comes; the guest's own terminal driver has added the CRs. */
+static void put_raw(struct domain *d, char ch, bool name)
+{
+	take_line(d->id);
+	if (!mid_line && name && ch != '\r' && ch != '\n')
+		put_name(d);
+	serial_putc(ch);
+	mid_line = ch != '\n' && (mid_line || ch != '\r');
 }
 
 void console_domain_write(struct domain *d, const char *buf, size_t n)
 {
 	bool locked = lock_console();
+	bool many = READ_ONCE(domain_count) > 1;
+	bool raw = !many || (interactive && READ_ONCE(focus) == d->id);
 
-	if (READ_ONCE(domain_count) > 1) {
-		while (n--)
-			put_buffered(d, *buf++);
-	} else {
-		flush_line(d); /* from when there were more */
-		while (n--) {
-			serial_putc(*buf);
-			mid_line = *buf++ != '\n';
-		}
-		raw_output = true;
+	if (raw)
+		flush_line(d, false);
+	for (; n; n--, buf++) {
+		if (raw)
+			put_raw(d, *buf, many);
+		else
+			put_buffered(d, *buf);
 	}
 	unlock_console(locked);
 }
@@ -139,7 +158,7 @@ void console_domain_flush(struct domain *d)
 {
 	bool locked = lock_console();
 
-	flush_line(d);
+	flush_line(d, true);
 	unlock_console(locked);
 }
 
@@ -240,6 +259,7 @@ void console_input(char ch)
 	bool debug;
 
 	spin_lock(&domains_lock);
+	WRITE_ONCE(interactive, true);
 	escapes = ch == ESCAPE ? escapes + 1 : 0;
 	if (escapes == ESCAPE_COUNT) {
 		escapes = 0;

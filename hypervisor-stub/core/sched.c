@@ -646,46 +646,25 @@ void sched_times(struct vcpu *v, u64 *ran, u64 *stolen)
 	spin_unlock(&q->lock);
 }
 
-/* Copies what it shows first: the console is slow. */
 void sched_dump(void)
 {
-	struct {
-		u32 domain, vcpu;
-		s64 lead;
-	} row[16];
-	unsigned int cpu, i;
+	unsigned int cpu;
 
 	for (cpu = 0; cpu < pcpu_count; cpu++) {
 		struct run_queue *q = &queues[cpu];
-		unsigned int n = 0, queued;
-		struct vcpu *v, *current;
+		u32 domain = 0, vcpu = 0;
 
-		if (!(READ_ONCE(online_mask) & BIT(cpu)))
-			continue;
 		spin_lock(&q->lock);
-		current = q->current;
-		queued = q->queued;
-		if (current) {
-			row[n].domain = current->domain->id;
-			row[n].vcpu = current->id;
-			row[n++].lead = current->sched.vtime - q->min_vtime;
-		}
-		list_for_each(v, &q->queue, sched.link) {
-			if (n == ARRAY_SIZE(row))
-				break;
-			row[n].domain = v->domain->id;
-			row[n].vcpu = v->id;
-			row[n++].lead = v->sched.vtime - q->min_vtime;
+		if (q->current) {
+			domain = q->current->domain->id;
+			vcpu = q->current->id;
 		}
 		spin_unlock(&q->lock);
-
-		printk("cpu%u: %s, %u waiting, idle %lu ms\n", cpu,
-		       current ? "busy" : "idle", queued,
-		       pcpus[cpu]->idle_ns / MS);
-		for (i = 0; i < n; i++)
-			printk("  %s d%u v%u, lead %ld us\n",
-			       current && !i ? "runs " : "waits",
-			       row[i].domain, row[i].vcpu,
-			       (long)row[i].lead / 1000);
+		printk("cpu%u: %u waiting, idle %lu ms, ", cpu,
+		       READ_ONCE(q->queued), pcpus[cpu]->idle_ns / MS);
+		if (domain)
+			printk("runs d%u v%u\n", domain, vcpu);
+		else
+			printk("idle\n");
 	}
 }
