@@ -18,7 +18,7 @@
 
 #define LODGE_FEATURES                                         \
 	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK |    \
-	 LODGE_FEATURE_STEAL)
+	 LODGE_FEATURE_STEAL | LODGE_FEATURE_KERNEL_FAULTS)
 
 /* Memory in pieces of 2 MiB as long as there are any. */
 static int add_memory(struct domain *d)

@@ -68,6 +68,9 @@ static s64 do_set_callbacks(struct vcpu *v, gpa_t gpa)
 	cfg->exception = kernel_frame(cb.exception);
 	cfg->direct[0] = DIRECT_VECTORS;
 	cfg->direct[2] = BIT(0); /* vector 0x80 */
+	cfg->direct_kernel = cb.flags & LODGE_CB_KERNEL_FAULTS ?
+				     BIT(3) | BIT(6) | BIT(14) :
+				     0;
 	return 0;
 }
 
@@ -145,6 +148,7 @@ static s64 vcpu_init(struct vcpu *v, struct vcpu *target, gpa_t gpa)
 		target->cb_valid = false;
 		memset(target->arch.area.cfg->direct, 0,
 		       sizeof(target->arch.area.cfg->direct));
+		target->arch.area.cfg->direct_kernel = 0;
 		target->arch.fs_base = 0;
 		target->arch.gs_base = init.gs_base;
 		target->arch.ds = target->arch.es = 0;

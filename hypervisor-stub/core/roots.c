@@ -60,8 +60,8 @@ static struct root *root_create(struct domain *d, gpa_t gpa)
 	return r;
 }
 
-/* The private table of r for v. */
-static bool root_attach(struct root *r, struct vcpu *v)
+/* The private table of r for v; the first one finds some leaves made. */
+static bool root_attach(struct root *r, struct vcpu *v, bool fresh)
 {
 	struct shadow *s = &r->domain->shadow;
 	u64 *l4;
@@ -74,6 +74,14 @@ static bool root_attach(struct root *r, struct vcpu *v)
 	l4[SLOT_AREA] = virt_to_mpa(v->arch.area.l3) | TABLE_FLAGS;
 	l4[SLOT_ROOT] = (u64)r;
 	spin_lock(&r->lock);
+	if (fresh) {
+		struct tree t = { .d = r->domain,
+				  .root = r,
+				  .top = r->master,
+				  .guest = r->gpa };
+
+		tree_prefill(&t, &v->counters);
+	}
 	memcpy(l4, r->master, SLOT_AREA * sizeof(*l4));
 	spin_lock(&s->kernel_lock);
 	memcpy(&l4[SLOT_KERNEL], &s->kernel[SLOT_KERNEL],
@@ -228,6 +236,7 @@ int shadow_load_root(struct vcpu *v, gpa_t gpa)
 	struct shadow *s = &v->domain->shadow;
 	unsigned int tries;
 	struct root *r;
+	bool fresh;
 
 	if (gpa & ~PAGE_MASK)
 		return -LODGE_EINVAL;
@@ -236,12 +245,13 @@ int shadow_load_root(struct vcpu *v, gpa_t gpa)
 	for (tries = 0; tries < 4; tries++) {
 		spin_lock(&s->roots_lock);
 		r = root_find(s, gpa);
-		if (!r) {
+		fresh = !r;
+		if (fresh) {
 			r = root_create(v->domain, gpa);
 			if (r)
 				v->counters.root_creates++;
 		}
-		if (r && root_attach(r, v)) {
+		if (r && root_attach(r, v, fresh)) {
 			list_del(&r->all);
 			list_add_tail(&s->all, &r->all);
 			cache_add(r, v);

@@ -47,6 +47,8 @@ void shadow_page_free(struct domain *d, void *page);
  */
 int tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
 	      struct garbage *g, struct lodge_counters *count);
+/* Fills what a fresh tree will need first, as far as memory allows. */
+void tree_prefill(struct tree *t, struct lodge_counters *count);
 /* Makes all leaves in [first, last] agree with the guest's tables. */
 void tree_resync(struct tree *t, gva_t first, gva_t last, struct garbage *g);
 /* Removes everything below slots [from, to] of the top. */

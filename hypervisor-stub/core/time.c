@@ -94,11 +94,11 @@ u64 time_wall_start(void)
 
 void time_update_vcpu(struct vcpu *v)
 {
-	struct lodge_time *t;
+	gpa_t gpa = READ_ONCE(v->time_gpa); /* another vCPU may register it */
+	struct lodge_time *t = NULL;
 
-	if (!v->time_gpa)
-		return;
-	t = guest_ptr(v->domain, v->time_gpa, sizeof(*t));
+	if (gpa)
+		t = guest_ptr(v->domain, gpa, sizeof(*t));
 	if (!t)
 		return;
 	/* The guest may scribble on the record; the version is our own. */

@@ -251,6 +251,91 @@ int tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
 	return 0;
 }
 
+/*
+ * A new root, after fork() above all, is about to use what its tables hold
+ * already: make up to PREFILL leaves from each end of the user half. fork()
+ * leaves the child's entries old; A is set here as by a processor that walks
+ * tables ahead of the program, which the manuals allow.
+ */
+#define PREFILL 256
+
+static u64 read_accessed(u64 *e)
+{
+	u64 old = READ_ONCE(*e);
+
+	if ((old & (PTE_P | PTE_A)) != PTE_P)
+		return old;
+	if (__atomic_compare_exchange_n(e, &old, old | PTE_A, false,
+					__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return old | PTE_A;
+	return 0; /* it is being changed: not now */
+}
+
+static void prefill_table(struct tree *t, gva_t base, u64 *guest,
+			  u64 upper, unsigned int *left, struct garbage *g,
+			  struct lodge_counters *count)
+{
+	u64 *table = NULL, leaf;
+	unsigned int i;
+
+	for (i = 0; i < 512 && *left; i++) {
+		leaf = make_leaf(t->d, read_accessed(&guest[i]), 1, upper);
+		if (!leaf)
+			continue;
+		if (!table)
+			table = descend(t, base, 1, g);
+		if (!table)
+			return;
+		set_leaf(&table[i], leaf, g);
+		count->prefills++;
+		--*left;
+	}
+}
+
+static void prefill(struct tree *t, u64 *guest, int level, gva_t base,
+		    u64 upper, bool down, unsigned int *left,
+		    struct garbage *g, struct lodge_counters *count)
+{
+	unsigned int n = level == 4 ? 256 : 512, k, i;
+
+	for (k = 0; k < n && *left; k++) {
+		u64 e, perm;
+		mpa_t mpa;
+
+		i = down ? n - 1 - k : k;
+		e = read_accessed(&guest[i]);
+		if (!(e & PTE_P) || (e & PTE_PS))
+			continue;
+		mpa = p2m_lookup(&t->d->p2m, e & PTE_ADDR);
+		if (mpa == INVALID_MPA)
+			continue;
+		perm = (upper & e & (PTE_W | PTE_U)) | ((upper | e) & PTE_NX);
+		if (level > 2)
+			prefill(t, mpa_to_virt(mpa), level - 1,
+				base + i * pt_size(level), perm, down, left, g,
+				count);
+		else
+			prefill_table(t, base + i * pt_size(level),
+				      mpa_to_virt(mpa), perm, left, g, count);
+	}
+}
+
+void tree_prefill(struct tree *t, struct lodge_counters *count)
+{
+	mpa_t mpa = p2m_lookup(&t->d->p2m, t->guest);
+	unsigned int down;
+	struct garbage g;
+
+	garbage_init(&g, t->d);
+	for (down = 0; down < 2 && mpa != INVALID_MPA; down++) {
+		unsigned int left = PREFILL;
+
+		prefill(t, mpa_to_virt(mpa), 4, 0, PTE_W | PTE_U, down, &left,
+			&g, count);
+	}
+	garbage_finish(&g);
+}
+
 /* What the guest's tables say about the range of one shadow table. */
 struct view {
 	const u64 *table; /* guest table; NULL: nothing, or part of a leaf */

@@ -5,7 +5,7 @@
  * around it are described in entry.h.
  *
  *   1. one entry per vector           (isr_table)
- *   2. hand-over from ring 3 to ring 1 (isr_common)
+ *   2. hand-over to ring 1            (isr_common, isr_ring1)
  *   3. the way into the hypervisor     (isr_slow)
  *   4. traps of ring 0                 (isr_ring0)
  *   5. IST vectors                     (ist_entry)
@@ -113,7 +113,7 @@ isr_table:
 	.balign	16
 isr_common:
 	testb	$2, 24(%rsp)
-	jz	isr_slow
+	jz	isr_ring1
 	pushq	%rax
 	movq	8(%rsp), %rax
 	btq	%rax, CFG(CFG_DIRECT)
@@ -136,6 +136,49 @@ isr_common:
 	leaq	CFG(CFG_EXC_FRAME), %rsp
 	iretq
 1:	popq	%rax
+	jmp	isr_slow
+
+/*
+ * The same for what the guest kernel asked to get directly of its own: page
+ * faults on user addresses, int3, #UD. It sees CS and SS with RPL 0 and the
+ * virtual interrupt flag in rflags, and finds that flag cleared.
+ */
+isr_ring1:
+	testb	$1, 24(%rsp)
+	jz	isr_ring0
+	pushq	%rax
+	movq	8(%rsp), %rax
+	cmpl	$31, %eax
+	ja	1b
+	btq	%rax, CFG(CFG_DIRECT_KERNEL)
+	jnc	1b
+	cmpl	$14, %eax
+	jne	2f
+	movq	%cr2, %rax
+	testq	%rax, %rax
+	js	1b
+	movq	%rax, VP(LODGE_VP_CR2)
+	movq	8(%rsp), %rax
+2:	movq	%rax, VP(LODGE_VP_EXC_VECTOR)
+	movq	16(%rsp), %rax
+	movq	%rax, VP(LODGE_VP_EXC_ERROR)
+	movq	24(%rsp), %rax
+	movq	%rax, VP(LODGE_VP_EXC_RIP)
+	movq	$LODGE_FRAME_CS, VP(LODGE_VP_EXC_CS)
+	movzbl	VP(LODGE_VP_VIF), %eax
+	andl	$1, %eax
+	shll	$9, %eax
+	andq	$~0x200, 40(%rsp)
+	orq	40(%rsp), %rax
+	movq	%rax, VP(LODGE_VP_EXC_RFLAGS)
+	movb	$0, VP(LODGE_VP_VIF)
+	movq	48(%rsp), %rax
+	movq	%rax, VP(LODGE_VP_EXC_RSP)
+	movq	$LODGE_FRAME_SS, VP(LODGE_VP_EXC_SS)
+	popq	%rax
+	cld
+	leaq	CFG(CFG_EXC_FRAME), %rsp
+	iretq
 
 /*
  * 3. Save everything on the vCPU's entry stack, change to the hypervisor's

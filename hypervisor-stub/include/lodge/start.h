@@ -4,7 +4,10 @@
  * with rsi = guest-physical address of struct lodge_start_info, rsp undefined,
  * virtual interrupts off, and the root of the note loaded. All other
  * registers are 0. The page, and what it points to, is ordinary memory of the
- * guest, below 1 GiB, and stays untouched by the hypervisor from then on.
+ * guest, below 1 MiB, and stays untouched by the hypervisor from then on.
+ * Loaded segments of a kernel must lie at or above 1 MiB; the initrd is put
+ * near the end of memory. All of [0, memory size) is RAM of the domain, though
+ * the regions show 640 KiB to 1 MiB as reserved, as on a PC.
  */
 #ifndef LODGE_START_H
 #define LODGE_START_H
