@@ -38,13 +38,9 @@ static struct pcpu *this_pcpu(void)
 	return here;
 }
 
-/* The real timers too: both files have a `queues` of their own. */
-#define queues timer_queues
-#define lock_queue_of timer_lock_queue_of
+/* The real timers too. */
 #include "../../hypervisor-stub/core/timer.c"
-#undef queues
-#undef lock_queue_of
-#undef MS
+#include "../../hypervisor-stub/core/run_queue.c"
 #include "../../hypervisor-stub/core/sched.c"
 
 #define SECOND (1000 * MS)
@@ -75,11 +71,11 @@ void smp_kick(unsigned int cpu)
 	__atomic_store_n(&pcpus[cpu]->kicked, true, __ATOMIC_SEQ_CST);
 }
 
-static struct lodge_steal steal_record[MAX_VCPUS];
+static struct lodge_steal records[MAX_VCPUS];
 
 void *guest_ptr(struct domain *d, gpa_t gpa, size_t n)
 {
-	return &steal_record[gpa - 1];
+	return &records[gpa - 1];
 }
 
 /* What a vCPU does when it runs; times in ns. */
@@ -114,10 +110,10 @@ static void machine(unsigned int cpus, u64 seed)
 {
 	unsigned int i;
 
-	memset(queues, 0, sizeof(queues));
+	memset(run_queues, 0, sizeof(run_queues));
 	memset(cpu_data, 0, sizeof(cpu_data));
 	memset(tasks, 0, sizeof(tasks));
-	memset(steal_record, 0, sizeof(steal_record));
+	memset(records, 0, sizeof(records));
 	online_mask = idle_mask = online_count = 0;
 	cmdline.seed = seed;
 	pcpu_count = cpus;
@@ -257,7 +253,7 @@ static void check(bool settled)
 		assert_false(s->moving);
 		for (j = 0; j < pcpu_count; j++) {
 			running += pcpus[j]->current == &tasks[i].vcpu;
-			list_for_each(v, &queues[j].queue, sched.link)
+			list_for_each(v, &run_queues[j].queue, sched.link)
 				queued += v == &tasks[i].vcpu;
 		}
 		assert_int_equal(running, s->state == VCPU_RUNNING);
@@ -268,29 +264,29 @@ static void check(bool settled)
 			assert_ptr_equal(pcpus[s->cpu]->current,
 					 &tasks[i].vcpu);
 		if (s->state == VCPU_RUNNABLE || s->state == VCPU_RUNNING)
-			assert_int_equal(steal_record[i].preempted,
+			assert_int_equal(records[i].preempted,
 					 s->state == VCPU_RUNNABLE);
 	}
 	for (j = 0; j < pcpu_count; j++) {
 		unsigned int n = 0;
 		u64 last = 0;
 
-		list_for_each(v, &queues[j].queue, sched.link) {
+		list_for_each(v, &run_queues[j].queue, sched.link) {
 			assert_true(!n || !before(v->sched.vtime, last));
 			last = v->sched.vtime;
 			n++;
 		}
-		assert_int_equal(n, queues[j].queued);
+		assert_int_equal(n, run_queues[j].queued);
 		waiting += n;
 		idle += !pcpus[j]->current;
-		assert_int_equal(queues[j].lock.owner, queues[j].lock.next);
+		assert_int_equal(run_queues[j].lock.owner, run_queues[j].lock.next);
 	}
 	if (settled && waiting && idle) {
 		for (j = 0; j < pcpu_count; j++)
 			print_message("cpu%u: %s, %u wait, resched %u, "
 				      "kicked %u, idle bit %lu\n", j,
 				      pcpus[j]->current ? "busy" : "idle",
-				      queues[j].queued, pcpus[j]->need_resched,
+				      run_queues[j].queued, pcpus[j]->need_resched,
 				      pcpus[j]->kicked, idle_mask >> j & 1);
 		fail_msg("somebody waits, somebody idles");
 	}
