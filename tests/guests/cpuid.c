@@ -58,6 +58,9 @@ void test_main(void)
 	check_hidden("SMAP", l->ebx, 20);
 	check_hidden("PKU", l->ecx, 3);
 	check_hidden("LA57", l->ecx, 16);
+	check_hidden("CET shadow stacks", l->ecx, 7); /* R19 */
+	check_hidden("CET IBT", l->edx, 20);
+	check_hidden("FRED", get(7, 1)->eax, 17);
 	l = get(0x80000001, 0);
 	check_hidden("SVM", l->ecx, 2);
 	CHECK(l->edx >> 29 & 1, "long mode is hidden");

@@ -187,6 +187,28 @@ static void test_accessed_dirty(void)
 	CHECK(can_write(address, 1), "a global page does not work");
 }
 
+/* Global entries: a flush takes them as well (R15). */
+static void test_global(u64 address)
+{
+	u8 *a = alloc_page(), *b = alloc_page();
+	volatile u64 *pte = pte_of(root_gpa, address, 1, true);
+	u64 flags = (s64)address < 0 ? PTE_KERNEL | PTE_G : PTE_USER | PTE_G;
+
+	a[0] = 0xa1;
+	b[0] = 0xb2;
+	*pte = gpa(a) | flags;
+	CHECK(peek(address) == 0xa1, "global page reads %x", peek(address));
+	*pte = gpa(b) | flags;
+	if ((s64)address < 0)
+		flush_kernel(address, address + PAGE_SIZE);
+	else
+		flush(root_gpa, address, address + PAGE_SIZE);
+	CHECK(peek(address) == 0xb2, "a stale global page at %lx", address);
+	*pte = 0;
+	hc(LODGE_HC_FLUSH, LODGE_FLUSH_EVERYTHING);
+	CHECK(!can_read(address), "a removed global page at %lx", address);
+}
+
 static void test_large(void)
 {
 	u8 *memory = alloc_pages(512, SIZE_2M);
@@ -291,6 +313,8 @@ void test_main(void)
 	test_permissions();
 	test_upper_levels();
 	test_accessed_dirty();
+	test_global(USER_VA + 0x400000);
+	test_global(KMAP_BASE + 0x9000);
 	test_large();
 	test_flush_errors();
 	test_fill();

@@ -88,7 +88,7 @@ def prepare(test, top, log_path):
         capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError("grub-mkrescue: " + done.stderr.strip()[-200:])
-    cpu = os.environ.get("LODGE_BOCHS_CPU", "corei7_haswell_4770")
+    cpu = test.cpu or "corei7_haswell_4770"
     (folder / "bochsrc").write_text(CONFIG.format(
         mem=test.mem, smp=test.smp, folder=folder, share=SHARE, cpu=cpu))
     (folder / "debugger").write_text("c\n")

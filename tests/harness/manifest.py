@@ -15,7 +15,7 @@ SUITES = ("quick", "full", "soak", "bochs", "unit", "guests", "linux")
 KEYS = {
     "name", "suite", "about", "command", "guest", "guests", "witness", "smp",
     "mem", "timeout", "expect", "forbid", "qemu", "build", "vcpus", "append",
-    "kernel_mem", "serial", "verdict", "bochs",
+    "kernel_mem", "serial", "verdict", "bochs", "nmi",
 }
 
 
@@ -51,6 +51,8 @@ class Test:
     qemu: str = ""
     build: str = "debug"
     serial: bool = False  # not beside other tests
+    nmi: bool = False  # NMIs all the time
+    cpu: str = ""  # model of Bochs
 
 
 def _domain(entry, test_name):
@@ -87,9 +89,12 @@ def _guest_tests(entry, suites):
         raise ManifestError(f"{name}: two domains of one name")
     smps = entry.get("smp", [2, 4])
     smps = smps if isinstance(smps, list) else [smps]
-    if entry.get("bochs"):
+    models = entry.get("bochs", [])
+    for model in [""] if models is True else models:
         # Virtual time there is slow: one run of each, and patience.
-        yield Test(name=f"bochs-{name}", suites={"bochs"}, timeout=300,
+        suffix = f"-{model}" if model else ""
+        yield Test(name=f"bochs-{name}{suffix}", suites={"bochs"}, cpu=model,
+                   timeout=300,
                    domains=domains, smp=2,
                    mem=256 + sum(d.mem for d in domains),
                    expect=entry.get("expect", []),
@@ -105,7 +110,8 @@ def _guest_tests(entry, suites):
                    expect=entry.get("expect", []),
                    forbid=entry.get("forbid", []), qemu=entry.get("qemu", ""),
                    build=entry.get("build", "debug"),
-                   serial=entry.get("serial", False))
+                   serial=entry.get("serial", False),
+                   nmi=entry.get("nmi", False))
 
 
 def _tests(entry):

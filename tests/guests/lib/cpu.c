@@ -13,7 +13,7 @@ struct lodge_shared shared __attribute__((aligned(4096)));
 volatile struct lodge_time time_record[LODGE_MAX_VCPUS]
 	__attribute__((aligned(4096)));
 static port_fn handlers[LODGE_EVENT_PORTS];
-static bool have_time, want_callbacks;
+static bool have_time, want_callbacks, kernel_faults;
 
 /* ------------------------------------------------------------ exceptions */
 
@@ -230,6 +230,7 @@ void default_callbacks(struct lodge_callbacks *callbacks)
 	callbacks->iret_end = (u64)iret_sequence_end;
 	callbacks->iret_saved = (u64)iret_saved;
 	callbacks->iret_restored = (u64)iret_restored;
+	callbacks->flags = kernel_faults ? LODGE_CB_KERNEL_FAULTS : 0;
 }
 
 void set_callbacks(void)
@@ -332,6 +333,9 @@ void guest_main(u64 info)
 	}
 	if (ram_end > SIZE_1G)
 		ram_end = SIZE_1G;
+	/* kf=1: take ring 1's faults on user addresses directly. */
+	kernel_faults = arg_u64("kf", 0) &&
+			start_info->features & LODGE_FEATURE_KERNEL_FAULTS;
 	want_callbacks = !arg_is("callbacks", "no");
 	make_stacks(&cpus[0]);
 	map_user(root_gpa);
