@@ -11,7 +11,6 @@
 #include "domain.h"
 #include "frame.h"
 #include "printk.h"
-#include "string.h"
 #include "time.h"
 #include "../x86/platform.h"
 
@@ -78,62 +77,43 @@ static void key_vcpus(void)
 
 /* --- counters --- */
 
-#define COUNTER(name) { #name, offsetof(struct lodge_counters, name) }
-
-static const struct {
-	const char *name;
-	size_t offset;
-} counter_names[] = {
-	COUNTER(entries),	 COUNTER(entry_fault),
-	COUNTER(entry_interrupt), COUNTER(entry_exception),
-	COUNTER(entry_hypercall), COUNTER(entry_iret),
-	COUNTER(fills),		 COUNTER(prefills),
-	COUNTER(flushes),	 COUNTER(shootdowns),
-	COUNTER(root_loads),	 COUNTER(root_creates),
-	COUNTER(root_drops),	 COUNTER(emulated),
-	COUNTER(injected),	 COUNTER(upcalls),
-	COUNTER(shadow_pages),	 COUNTER(shadow_reclaims),
-	COUNTER(iret_completed),
+/* In the order of struct lodge_counters, from `entries` on. */
+static const char *const counter_names[] = {
+	"entries",	   "entry_fault",     "entry_interrupt",
+	"entry_exception", "entry_hypercall", "entry_iret",
+	"fills",	   "prefills",	      "flushes",
+	"shootdowns",	   "root_loads",      "root_creates",
+	"root_drops",	   "emulated",	      "injected",
+	"upcalls",	   "shadow_pages",    "shadow_reclaims",
+	"iret_completed",
 };
 
-static const char *const hypercall_names[LODGE_HC_COUNT] = {
-	[LODGE_HC_VERSION] = "version",
-	[LODGE_HC_CONSOLE_WRITE] = "console_write",
-	[LODGE_HC_CONSOLE_READ] = "console_read",
-	[LODGE_HC_SET_CALLBACKS] = "set_callbacks",
-	[LODGE_HC_LOAD_ROOT] = "load_root",
-	[LODGE_HC_FLUSH] = "flush",
-	[LODGE_HC_DROP_ROOT] = "drop_root",
-	[LODGE_HC_FILL] = "fill",
-	[LODGE_HC_SET_TIMER] = "set_timer",
-	[LODGE_HC_BLOCK] = "block",
-	[LODGE_HC_YIELD] = "yield",
-	[LODGE_HC_EVENT] = "event",
-	[LODGE_HC_CPUID] = "cpuid",
-	[LODGE_HC_SET_DESCRIPTOR] = "set_descriptor",
-	[LODGE_HC_SET_LDT] = "set_ldt",
-	[LODGE_HC_SET_DEBUGREG] = "set_debugreg",
-	[LODGE_HC_VCPU] = "vcpu",
-	[LODGE_HC_SHUTDOWN] = "shutdown",
-	[LODGE_HC_BATCH] = "batch",
-	[LODGE_HC_SET_SHARED] = "set_shared",
-	[LODGE_HC_DEBUG] = "debug",
+/* By number. */
+static const char *const hypercall_names[] = {
+	"version",	"console_write", "console_read", "set_callbacks",
+	"load_root",	"flush",	 "drop_root",	 "fill",
+	"set_timer",	"block",	 "yield",	 "event",
+	"cpuid",	"set_descriptor", "set_ldt",	 "set_debugreg",
+	"vcpu",		"shutdown",	 "batch",	 "set_shared",
+	"debug",
 };
+
+#define FIRST_COUNTER offsetof(struct lodge_counters, entries)
+_Static_assert(FIRST_COUNTER + sizeof(u64) * ARRAY_SIZE(counter_names) ==
+	       offsetof(struct lodge_counters, hypercall), "counter names");
+_Static_assert(ARRAY_SIZE(hypercall_names) == LODGE_HC_COUNT, "names");
 
 static void show_counters(struct domain *d)
 {
 	struct lodge_counters sum;
+	const u64 *count = (const u64 *)((const char *)&sum + FIRST_COUNTER);
 	unsigned int i;
 
 	domain_counters(d, &sum);
 	printk("d%u %s:\n", d->id, d->name);
-	for (i = 0; i < ARRAY_SIZE(counter_names); i++) {
-		u64 n;
-
-		memcpy(&n, (u8 *)&sum + counter_names[i].offset, sizeof(n));
-		if (n)
-			printk("  %-16s %lu\n", counter_names[i].name, n);
-	}
+	for (i = 0; i < ARRAY_SIZE(counter_names); i++)
+		if (count[i])
+			printk("  %-16s %lu\n", counter_names[i], count[i]);
 	for (i = 0; i < ARRAY_SIZE(sum.hypercall); i++)
 		if (sum.hypercall[i])
 			printk("  hypercall %2u %s %lu\n", i,
