@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The machine that fuzz_hypercall.c runs the hypervisor on; see world.c. */
+#ifndef FUZZ_WORLD_H
+#define FUZZ_WORLD_H
+
+#include "core/domain.h"
+
+#define WORLD_CPUS 2
+#define WORLD_VCPUS 3
+#define WORLD_SMALL 64 /* pages of 4 KiB at guest-physical 0 */
+#define WORLD_LARGE LARGE_SIZE /* where one large page stands */
+
+/* The domain under attack; NULL once it has been destroyed. */
+extern struct domain *world_domain;
+/* Page allocations to go until one fails; -1: none does. */
+extern int world_fail_after;
+/* What is in the processors' CR3 while they are in the guest. */
+extern u64 world_cr3[WORLD_CPUS];
+
+void check(bool ok);
+
+/* A fresh domain, vCPU 0 of it running. */
+void world_start(void);
+/* Ends the domain, if it has not ended, and looks for what is left of it. */
+void world_end(void);
+
+/* A pointer to guest memory for the attacker. */
+u64 *world_ram(gpa_t gpa);
+
+/*
+ * Makes cpu the current processor and lets it run until it is in the guest;
+ * returns its vCPU, or NULL if it is idle.
+ */
+struct vcpu *world_run(unsigned int cpu);
+/* v, current and in the guest, is interrupted by this vector. */
+void world_exit(struct vcpu *v, u64 vector, u64 error, u64 cr2);
+/* The same for a vector that comes on an IST stack. */
+void world_exit_ist(struct vcpu *v, u64 vector, u64 error);
+/* A timer interrupt on the current processor, idle or not, ns later. */
+void world_timer(struct vcpu *v, u64 ns);
+/* Everything that must hold of what the processor is given. */
+void world_check_tables(struct vcpu *v);
+
+#endif
