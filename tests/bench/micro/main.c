@@ -83,11 +83,11 @@ static void print_counters(char *text, size_t size, const struct counters *a,
 	size_t used = strlen(text);
 
 	for (int i = 0; i < a->count && i < b->count; i++) {
-		uint64_t d = b->item[i].value - a->item[i].value;
+		int64_t d = b->item[i].value - a->item[i].value;
 
-		if (d && used < size)
+		if (d > 0 && used < size)
 			used += snprintf(text + used, size - used,
-					 " %s=%" PRIu64, b->item[i].name, d);
+					 " %s=%" PRId64, b->item[i].name, d);
 	}
 }
 
