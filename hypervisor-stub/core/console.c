@@ -36,7 +36,7 @@ static bool mid_line; /* the last character out was no newline */
 static u32 line_owner; /* domain whose line that is; 0: the hypervisor's */
 static bool interactive; /* something was typed */
 static u32 focus = 1; /* domain id; 0: debug keys */
-static unsigned int escapes; /* Ctrl-] in a row */
+static unsigned int escapes; /* Ctrl-] in a row, held back */
 
 static bool lock_console(void)
 {
@@ -260,8 +260,12 @@ void console_input(char ch)
 
 	spin_lock(&domains_lock);
 	WRITE_ONCE(interactive, true);
-	escapes = ch == ESCAPE ? escapes + 1 : 0;
-	if (escapes == ESCAPE_COUNT) {
+	if (ch == ESCAPE && ++escapes < ESCAPE_COUNT) {
+		/* held back until it is clear what it means */
+		spin_unlock(&domains_lock);
+		return;
+	}
+	if (ch == ESCAPE) {
 		escapes = 0;
 		move_focus();
 		spin_unlock(&domains_lock);
@@ -269,11 +273,14 @@ void console_input(char ch)
 	}
 	d = find_focus();
 	debug = !focus;
+	for (; escapes; escapes--)
+		if (d)
+			queue_input(d, ESCAPE);
 	if (d) {
 		queue_input(d, ch);
 		event_send_domain_virq(d, LODGE_VIRQ_CONSOLE);
 	}
 	spin_unlock(&domains_lock);
-	if (debug && ch != ESCAPE)
+	if (debug)
 		debugkey_handle(ch);
 }
