@@ -58,10 +58,21 @@ static gpa_t pick_page(struct input *in)
 static u64 pick(struct input *in)
 {
 	static const u64 special[] = {
-		~0UL, 1UL << 63, 1UL << 47, (1UL << 47) - 1, 0xffff800000000000,
-		0xffff800000005000, 0xffff87ffffffffff, 0xffff880000000000,
-		1UL << 32, 4096, 4095, 8192, WORLD_SMALL * PAGE_SIZE,
-		WORLD_LARGE + LARGE_SIZE, 0x00cff3000000ffff,
+		~0UL,
+		1UL << 63,
+		1UL << 47,
+		(1UL << 47) - 1,
+		0xffff800000000000,
+		0xffff800000005000,
+		0xffff87ffffffffff,
+		0xffff880000000000,
+		1UL << 32,
+		4096,
+		4095,
+		8192,
+		WORLD_SMALL * PAGE_SIZE,
+		WORLD_LARGE + LARGE_SIZE,
+		0x00cff3000000ffff,
 		0x00affb000000ffff,
 	};
 	u8 kind = byte(in);
@@ -104,10 +115,10 @@ static u64 pick_entry(struct input *in)
 static void build_tables(void)
 {
 	static const u64 link[][3] = {
-		{ L4, 0, L3_USER },	   { L3_USER, 0, L2_USER },
-		{ L2_USER, 0, L1_USER },   { L4, 273, L3_KERNEL },
+		{ L4, 0, L3_USER },	     { L3_USER, 0, L2_USER },
+		{ L2_USER, 0, L1_USER },     { L4, 273, L3_KERNEL },
 		{ L3_KERNEL, 0, L2_KERNEL }, { L2_KERNEL, 0, L1_KERNEL },
-		{ L4_B, 0, L3_USER },	   { L4_B, 273, L3_KERNEL },
+		{ L4_B, 0, L3_USER },	     { L4_B, 273, L3_KERNEL },
 	};
 	const u64 flags = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D;
 	unsigned int i;
@@ -117,12 +128,12 @@ static void build_tables(void)
 			link[i][2] * PAGE_SIZE | flags;
 	for (i = 0; i < WORLD_SMALL; i++) {
 		world_ram(L1_USER * PAGE_SIZE)[i] = i * PAGE_SIZE | flags;
-		world_ram(L1_KERNEL * PAGE_SIZE)[i] =
-			i * PAGE_SIZE | (flags & ~PTE_U);
+		world_ram(L1_KERNEL * PAGE_SIZE)[i] = i * PAGE_SIZE |
+						      (flags & ~PTE_U);
 	}
 	world_ram(L2_USER * PAGE_SIZE)[1] = WORLD_LARGE | flags | PTE_PS;
-	world_ram(L2_KERNEL * PAGE_SIZE)[1] =
-		WORLD_LARGE | (flags & ~PTE_U) | PTE_PS;
+	world_ram(L2_KERNEL * PAGE_SIZE)[1] = WORLD_LARGE | (flags & ~PTE_U) |
+					      PTE_PS;
 }
 
 static void start_vcpu(void)
@@ -144,9 +155,12 @@ static void good_callbacks(struct vcpu *v)
 	struct lodge_callbacks *cb = (void *)world_ram(20 * PAGE_SIZE);
 
 	*cb = (struct lodge_callbacks){
-		.syscall = KERNEL + 0x100, .exception = KERNEL + 0x200,
-		.exception_end = KERNEL + 0x280, .iret = KERNEL + 0x300,
-		.iret_end = KERNEL + 0x340, .iret_saved = KERNEL + 0x310,
+		.syscall = KERNEL + 0x100,
+		.exception = KERNEL + 0x200,
+		.exception_end = KERNEL + 0x280,
+		.iret = KERNEL + 0x300,
+		.iret_end = KERNEL + 0x340,
+		.iret_saved = KERNEL + 0x310,
 		.iret_restored = KERNEL + 0x330,
 	};
 	v->regs->rax = LODGE_HC_SET_CALLBACKS;
@@ -269,9 +283,9 @@ static void step(struct input *in)
 	u8 what = byte(in);
 	struct vcpu *v = world_run(what >> 7);
 
-	if (!v && domain_count == 2)
+	if (!v && world_alive())
 		v = world_run(!(what >> 7));
-	if (domain_count == 1)
+	if (!world_alive())
 		return;
 	if (!v) {
 		world_timer(NULL, (u64)byte(in) << 16);
@@ -326,12 +340,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_start();
 	build_tables();
 	start_vcpu();
-	for (int i = 0; i < STEPS_MAX && in.left && domain_count == 2; i++) {
+	for (int i = 0; i < STEPS_MAX && in.left && world_alive(); i++) {
 		step(&in);
 		if (i % 8 == 7 && host_pcpu->mode == PCPU_GUEST)
 			world_check_tables(host_pcpu->current);
 	}
-	if (domain_count == 2 && host_pcpu->mode == PCPU_GUEST)
+	if (world_alive() && host_pcpu->mode == PCPU_GUEST)
 		world_check_tables(host_pcpu->current);
 	world_end();
 	return 0;

@@ -52,7 +52,7 @@ static mpa_t witness_page[WITNESS_PAGES];
 static mpa_t ram[WORLD_SMALL], ram_large;
 static unsigned int pages_in_use;
 static u64 frames_before;
-static unsigned int pages_before;
+static unsigned int pages_before, domains_before;
 
 /* Pages are counted here; from the pool nobody would find their pointers. */
 const char *__asan_default_options(void);
@@ -75,17 +75,40 @@ const u64 stub_addr_syscall32 = AREA_BASE, stub_addr_load_root = AREA_BASE;
 static void fake_enter(u64 cr3, u64 reload);
 const u64 stub_addr_enter = (u64)fake_enter;
 
-void apic_eoi(void) {}
-void apic_timer_set_ns(u64 delta) {}
-void serial_putc(char c) {}
-void serial_interrupt(void) {}
-void debugkey_handle(char c) {}
-u64 cmos_seconds(void) { return 1000000000; }
-void fpu_save(struct vcpu *v) {}
-void fpu_restore(struct vcpu *v) {}
-void debugreg_load(struct vcpu *v) {}
-void debugreg_unload(struct vcpu *v) {}
-void debugreg_host_trap(void) {}
+void apic_eoi(void)
+{
+}
+void apic_timer_set_ns(u64 delta)
+{
+}
+void serial_putc(char c)
+{
+}
+void serial_interrupt(void)
+{
+}
+void debugkey_handle(char c)
+{
+}
+u64 cmos_seconds(void)
+{
+	return 1000000000;
+}
+void fpu_save(struct vcpu *v)
+{
+}
+void fpu_restore(struct vcpu *v)
+{
+}
+void debugreg_load(struct vcpu *v)
+{
+}
+void debugreg_unload(struct vcpu *v)
+{
+}
+void debugreg_host_trap(void)
+{
+}
 
 bool debugreg_trap(struct vcpu *v)
 {
@@ -94,12 +117,28 @@ bool debugreg_trap(struct vcpu *v)
 }
 
 /* Only with the witness gone, too. */
-void machine_poweroff(void) { abort(); }
-void machine_reboot(void) { abort(); }
-void machine_fail(void) { abort(); }
-void cpu_stop(void) { abort(); }
-void smp_nmi(void) {}
-void smp_stop_others(void) {}
+void machine_poweroff(void)
+{
+	abort();
+}
+void machine_reboot(void)
+{
+	abort();
+}
+void machine_fail(void)
+{
+	abort();
+}
+void cpu_stop(void)
+{
+	abort();
+}
+void smp_nmi(void)
+{
+}
+void smp_stop_others(void)
+{
+}
 
 void *page_alloc(void)
 {
@@ -164,8 +203,8 @@ static void check_entry_regs(const struct vcpu *v)
 {
 	const struct regs *r = v->regs;
 
-	check((const char *)r == (char *)v->arch.area.stack + PAGE_SIZE -
-					  sizeof(*r));
+	check((const char *)r ==
+	      (char *)v->arch.area.stack + PAGE_SIZE - sizeof(*r));
 	check((r->cs & 3) == 3 || r->cs == LODGE_KERNEL_CS);
 	check((r->cs & 3) == 3 || r->ss == LODGE_KERNEL_DS);
 	check(r->rflags & RFLAGS_IF);
@@ -229,11 +268,12 @@ void world_exit(struct vcpu *v, u64 vector, u64 error, u64 cr2)
 
 void world_exit_ist(struct vcpu *v, u64 vector, u64 error)
 {
-	unsigned int ist = vector == 1 ? IST_DB : vector == 2 ? IST_NMI :
-								IST_DF;
+	unsigned int ist = vector == 1 ? IST_DB :
+			   vector == 2 ? IST_NMI :
+					 IST_DF;
 	u64 offset = PAGE_SIZE - sizeof(struct regs);
-	struct regs *r = (struct regs *)((char *)v->arch.area.ist[ist - 1] +
-					 offset);
+	struct regs *r =
+		(struct regs *)((char *)v->arch.area.ist[ist - 1] + offset);
 
 	*r = *v->regs;
 	r->vector = vector;
@@ -355,6 +395,7 @@ static void machine_init(void)
 		check(!p2m_map(&witness->p2m, i * PAGE_SIZE, witness_page[i],
 			       0));
 	}
+	domains_before = domain_count;
 	frames_before = frame_free_count();
 	pages_before = pages_in_use;
 }
@@ -385,11 +426,16 @@ void world_start(void)
 	check(!p2m_map(&d->p2m, WORLD_LARGE, ram_large, LARGE_ORDER));
 }
 
+bool world_alive(void)
+{
+	return domain_count > domains_before;
+}
+
 void world_end(void)
 {
 	world_fail_after = -1;
 	host_pcpu = &cpus[0];
-	if (domain_list.next->next != &domain_list)
+	if (world_alive())
 		domain_shutdown(world_domain, LODGE_SHUTDOWN_POWEROFF);
 	for (unsigned int i = 0; i < 2 * WORLD_CPUS; i++) {
 		struct vcpu *v = world_run(i % WORLD_CPUS);
@@ -399,7 +445,7 @@ void world_end(void)
 	}
 	world_domain = NULL;
 	check_witness();
-	check(domain_count == 1);
+	check(!world_alive());
 	check(frame_free_count() == frames_before);
 	check(pages_in_use == pages_before);
 }

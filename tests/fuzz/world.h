@@ -10,7 +10,7 @@
 #define WORLD_SMALL 64 /* pages of 4 KiB at guest-physical 0 */
 #define WORLD_LARGE LARGE_SIZE /* where one large page stands */
 
-/* The domain under attack; NULL once it has been destroyed. */
+/* The domain under attack, while world_alive(). */
 extern struct domain *world_domain;
 /* Page allocations to go until one fails; -1: none does. */
 extern int world_fail_after;
@@ -21,6 +21,8 @@ void check(bool ok);
 
 /* A fresh domain, vCPU 0 of it running. */
 void world_start(void);
+/* Has the domain not been destroyed yet? */
+bool world_alive(void);
 /* Ends the domain, if it has not ended, and looks for what is left of it. */
 void world_end(void);
 

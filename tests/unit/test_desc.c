@@ -105,9 +105,8 @@ static void test_set_descriptor(void **state)
 	for (u64 slot = 0; slot < 40; slot++) {
 		s64 want = slot >= 12 && slot <= 15 ? 0 : -LODGE_EINVAL;
 
-		assert_int_equal(do_set_descriptor(&vcpu, slot,
-						   DATA & ~ACCESSED),
-				 want);
+		assert_int_equal(
+			do_set_descriptor(&vcpu, slot, DATA & ~ACCESSED), want);
 		assert_true(gdt[slot] == (want ? 0 : DATA));
 	}
 	assert_int_equal(do_set_descriptor(&vcpu, ~0UL, DATA), -LODGE_EINVAL);

@@ -343,13 +343,15 @@ static void test_bases(void **state)
 static void test_msrs(void **state)
 {
 	/* what Linux was seen to read without a way to handle a #GP */
-	static const u32 read[] = { 0x8b, 0x1b, 0x277, 0xc0010015, 0xc0011029,
-				    0xc0010055, 0x1a0, 0xc0000080 };
-	static const u32 unknown[] = { 0, 0x2ff, 0xfe, 0x10a, 0x48, 0x49, 0x3b,
-				       0xc1, 0x186, 0x345, 0x38f, 0x40000000,
-				       0x4b564d00, 0x6a2, 0xda0, 0x802, 0x6e0,
-				       0xc0010000, 0xc0010004, 0xc0010114,
-				       0xc0010117, 0xffffffff };
+	static const u32 read[] = { 0x8b,	0x1b,	    0x277, 0xc0010015,
+				    0xc0011029, 0xc0010055, 0x1a0, 0xc0000080 };
+	static const u32 unknown[] = {
+		0,	    0x2ff,	0xfe,	    0x10a,	0x48,
+		0x49,	    0x3b,	0xc1,	    0x186,	0x345,
+		0x38f,	    0x40000000, 0x4b564d00, 0x6a2,	0xda0,
+		0x802,	    0x6e0,	0xc0010000, 0xc0010004, 0xc0010114,
+		0xc0010117, 0xffffffff
+	};
 	u64 value, other;
 
 	for (size_t i = 0; i < ARRAY_SIZE(read); i++)
@@ -460,13 +462,13 @@ static void test_cpuid(void **state)
 	assert_int_equal(regs.rbx >> 24, 2); /* APIC id */
 	assert_int_equal(regs.rbx >> 16 & 0xff, 3);
 	/* MONITOR VMX SMX PCID X2APIC TSC_DEADLINE */
-	assert_false(regs.rcx & (1 << 3 | 1 << 5 | 1 << 6 | 1 << 17 | 1 << 21 |
-				 1 << 24));
+	assert_false(regs.rcx &
+		     (1 << 3 | 1 << 5 | 1 << 6 | 1 << 17 | 1 << 21 | 1 << 24));
 	assert_true(regs.rcx & 1U << 31);
 	assert_true(regs.rcx & 1U << 27);
 	/* MCE APIC MTRR MCA DS ACPI HTT TM */
-	assert_false(regs.rdx & (1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 |
-				 1 << 21 | 1 << 22 | 1 << 28 | 1 << 29));
+	assert_false(regs.rdx & (1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 | 1 << 21 |
+				 1 << 22 | 1 << 28 | 1 << 29));
 
 	cpuid_guest(&vcpu, 7, 0, &r);
 	assert_int_equal(r.eax, 0);

@@ -10,18 +10,20 @@
 static char ours[256], libc[256];
 
 /* Only what both understand alike. */
-#define SAME(...)                                                      \
-	do {                                                           \
-		int a_ = snprintk(ours, sizeof(ours), __VA_ARGS__);    \
-		int b_ = snprintf(libc, sizeof(libc), __VA_ARGS__);    \
-		assert_string_equal(ours, libc);                       \
-		assert_int_equal(a_, b_);                              \
+#define SAME(...)                                                   \
+	do {                                                        \
+		int a_ = snprintk(ours, sizeof(ours), __VA_ARGS__); \
+		int b_ = snprintf(libc, sizeof(libc), __VA_ARGS__); \
+		assert_string_equal(ours, libc);                    \
+		assert_int_equal(a_, b_);                           \
 	} while (0)
 
 static void test_numbers(void **state)
 {
-	static const long values[] = { 0, 1, -1, 9, 10, 12345, INT32_MAX,
-				       INT32_MIN, INT64_MAX, INT64_MIN };
+	static const long values[] = { 0,	  1,	     -1,
+				       9,	  10,	     12345,
+				       INT32_MAX, INT32_MIN, INT64_MAX,
+				       INT64_MIN };
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		long v = values[i];
@@ -32,8 +34,8 @@ static void test_numbers(void **state)
 		     (unsigned long)v, (unsigned long long)v,
 		     (unsigned long long)v);
 		SAME("%12d|%-12d|%012d|", (int)v, (int)v, (int)v);
-		SAME("%20lx|%-20lx|%020lx|", (unsigned long)v,
-		     (unsigned long)v, (unsigned long)v);
+		SAME("%20lx|%-20lx|%020lx|", (unsigned long)v, (unsigned long)v,
+		     (unsigned long)v);
 		SAME("%1d|%01d|%-1d", (int)v, (int)v, (int)v);
 	}
 	SAME("%zu", sizeof(long));
