@@ -109,8 +109,7 @@ static bool name_is_valid(const char *name)
 		char c = *name;
 
 		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
-		    !(c >= 'A' && c <= 'Z') && c != '.' && c != '_' &&
-		    c != '-')
+		    !(c >= 'A' && c <= 'Z') && c != '.' && c != '_' && c != '-')
 			return false;
 	}
 	return true;
@@ -152,7 +151,8 @@ static void set_key(struct domain_config *d, unsigned int key,
 	}
 	if (!parse_number(value, domain_keys[key].max, &n) ||
 	    n < domain_keys[key].min) {
-		fail(d, "bad number in ", value - strlen(domain_keys[key].text));
+		fail(d, "bad number in ",
+		     value - strlen(domain_keys[key].text));
 		return;
 	}
 	switch (key) {

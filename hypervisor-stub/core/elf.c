@@ -57,8 +57,7 @@ static bool in_range(u64 offset, u64 n, u64 size)
 	return offset <= size && n <= size - offset;
 }
 
-static const char *check_header(const struct parser *p,
-				struct elf_header *eh)
+static const char *check_header(const struct parser *p, struct elf_header *eh)
 {
 	static const u8 ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
 
@@ -194,8 +193,8 @@ static const char *check_image(const struct parser *p)
 	const struct elf_image *img = p->img;
 	if (!img->segment_count)
 		return "nothing to load";
-	if (p->notes_seen != (BIT(LODGE_NOTE_VERSION) |
-			      BIT(LODGE_NOTE_ENTRY) | BIT(LODGE_NOTE_ROOT)))
+	if (p->notes_seen != (BIT(LODGE_NOTE_VERSION) | BIT(LODGE_NOTE_ENTRY) |
+			      BIT(LODGE_NOTE_ROOT)))
 		return "no Lodge notes: not a kernel for Lodge";
 	if (img->abi_version >> 16 != LODGE_ABI_MAJOR)
 		return "built for another version of the Lodge ABI";

@@ -19,10 +19,10 @@
 #define CR0_NEEDED (CR0_PE | CR0_PG)
 #define CR4_NEEDED CR4_PAE
 /* All that a guest may believe to have turned on; see cpuid.c. */
-#define CR4_ALLOWED                                                     \
-	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE |     \
-	 CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | \
-	 CR4_OSXSAVE | CR4_SMEP)
+#define CR4_ALLOWED                                                           \
+	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | \
+	 CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | \
+	 CR4_SMEP)
 
 static u64 *gpr(struct regs *r, unsigned int n)
 {
@@ -135,8 +135,7 @@ static bool write_cr(struct vcpu *v, unsigned int n, u64 value)
 {
 	switch (n) {
 	case 0:
-		if (value & ~CR0_ALLOWED ||
-		    (value & CR0_NEEDED) != CR0_NEEDED)
+		if (value & ~CR0_ALLOWED || (value & CR0_NEEDED) != CR0_NEEDED)
 			return false;
 		v->arch.cr0 = value;
 		return true;
@@ -146,8 +145,7 @@ static bool write_cr(struct vcpu *v, unsigned int n, u64 value)
 	case 3:
 		return write_guest_cr3(v, value);
 	case 4:
-		if (value & ~CR4_ALLOWED ||
-		    (value & CR4_NEEDED) != CR4_NEEDED)
+		if (value & ~CR4_ALLOWED || (value & CR4_NEEDED) != CR4_NEEDED)
 			return false;
 		v->arch.cr4 = value;
 		return true;

@@ -78,16 +78,15 @@ void fpu_init_cpu(void)
 		      "from IvyBridge or EPYC on)");
 
 	xcr0 = find_xcr0();
-	cr4 = read_cr4() & ~(CR4_VME | CR4_PVI | CR4_TSD | CR4_PCE |
-			     CR4_UMIP | CR4_SMAP | CR4_PKE | CR4_CET |
-			     CR4_PKS | CR4_FRED | CR4_OSXSAVE);
+	cr4 = read_cr4() &
+	      ~(CR4_VME | CR4_PVI | CR4_TSD | CR4_PCE | CR4_UMIP | CR4_SMAP |
+		CR4_PKE | CR4_CET | CR4_PKS | CR4_FRED | CR4_OSXSAVE);
 	cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
 	if (xcr0)
 		cr4 |= CR4_OSXSAVE;
 	if (b & CPUID7_EBX_SMEP)
 		cr4 |= CR4_SMEP;
-	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP) &
-		  ~(CR0_EM | CR0_TS));
+	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP) & ~(CR0_EM | CR0_TS));
 	write_cr4(cr4);
 	if (xcr0)
 		xsetbv(0, xcr0);
@@ -132,14 +131,13 @@ void fpu_vcpu_destroy(struct vcpu *v)
 void fpu_save(struct vcpu *v)
 {
 	if (!host_xcr0) {
-		__asm__ volatile("fxsave64 (%0)" ::"r"(v->arch.fpu)
-				 : "memory");
+		__asm__ volatile("fxsave64 (%0)" ::"r"(v->arch.fpu) : "memory");
 		return;
 	}
 	if (v->arch.xcr0 != host_xcr0)
 		xsetbv(0, host_xcr0);
-	__asm__ volatile("xsave64 (%0)" ::"r"(v->arch.fpu),
-			 "a"((u32)host_xcr0), "d"((u32)(host_xcr0 >> 32))
+	__asm__ volatile("xsave64 (%0)" ::"r"(v->arch.fpu), "a"((u32)host_xcr0),
+			 "d"((u32)(host_xcr0 >> 32))
 			 : "memory");
 }
 
