@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# What the tests in a guest share. A test is a script here that is run as
+# `sh /tests/NAME.sh ARGUMENT...` and exits with 0, 77 (does not apply here)
+# or another status after saying what is wrong.
+export PATH=/tests/bin:/usr/local/bin:$PATH
+modules=/tests/modules
+debug=/sys/kernel/debug/lodge-test
+tracing=/sys/kernel/tracing
+
+fail() {
+	echo "failed: $*"
+	exit 1
+}
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+on_lodge() {
+	grep -q '^lodge$' /sys/hypervisor/type 2>/dev/null ||
+		dmesg | grep -q 'Hypervisor detected: Lodge'
+}
+
+# The hypervisor's auditor compares all shadows with the page tables. What it
+# sees between an entry's change and the flush is no error: look again.
+audit() {
+	on_lodge || return 0
+	[ -e $debug/audit ] || insmod $modules/lodge-test.ko 2>/dev/null
+	[ -e $debug/audit ] || return 0
+	for _ in 1 2 3; do
+		differences=$(cat $debug/audit)
+		# 38 is ENOSYS: a hypervisor without auditor
+		case $differences in 0 | -38) return 0 ;; esac
+		sleep 0.2
+	done
+	fail "the auditor found $differences differences"
+}
+
+# Audits each few seconds until the process $1 is gone.
+audit_while() {
+	while kill -0 "$1" 2>/dev/null; do
+		sleep 3
+		audit
+	done
+}
+
+# Kernel messages of level warning or worse that should not be there. Those
+# of machines without certain devices come natively, too.
+kernel_log_is_clean() {
+	dmesg -r | awk -F'[<>]' '$2 % 8 <= 4' | grep -Ev -f /tests/expected.log \
+		>/tmp/unexpected && {
+		cat /tmp/unexpected
+		fail "unexpected kernel messages"
+	}
+	if dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace|soft lockup|rcu.*stall'
+	then
+		fail "the kernel was in trouble"
+	fi
+}
