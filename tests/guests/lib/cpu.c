@@ -235,11 +235,13 @@ void default_callbacks(struct lodge_callbacks *callbacks)
 
 void set_callbacks(void)
 {
-	static struct lodge_callbacks callbacks __attribute__((aligned(128)));
+	static struct lodge_callbacks all[LODGE_MAX_VCPUS]
+		__attribute__((aligned(128)));
+	struct lodge_callbacks *callbacks = &all[this_cpu()->id];
 	s64 result;
 
-	default_callbacks(&callbacks);
-	result = hc(LODGE_HC_SET_CALLBACKS, gpa(&callbacks));
+	default_callbacks(callbacks);
+	result = hc(LODGE_HC_SET_CALLBACKS, gpa(callbacks));
 	if (result)
 		test_fatal("SET_CALLBACKS returned %ld", result);
 }
