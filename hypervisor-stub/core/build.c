@@ -5,6 +5,7 @@
  */
 #include <lodge/start.h>
 #include "../x86/cpu.h"
+#include "../x86/cpufeat.h"
 #include "domain.h"
 #include "elf.h"
 #include "frame.h"
@@ -15,10 +16,6 @@
 #define CMDLINE_GPA 0x11000UL
 #define LOW_END 0x9f000UL /* RAM shown below this */
 #define HIGH_START 0x100000UL /* and above this */
-
-#define LODGE_FEATURES                                         \
-	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK |    \
-	 LODGE_FEATURE_STEAL | LODGE_FEATURE_KERNEL_FAULTS)
 
 /* Memory in pieces of 2 MiB as long as there are any. */
 static int add_memory(struct domain *d)

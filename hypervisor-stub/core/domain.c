@@ -20,7 +20,7 @@
 
 struct list domain_list = { &domain_list, &domain_list };
 struct spinlock domains_lock = SPINLOCK_INIT(LOCK_DOMAINS);
-unsigned int domain_count;
+unsigned int domain_count = 1;
 
 static u32 next_id = 1;
 static unsigned int dying_count;
@@ -159,7 +159,7 @@ static void domain_destroy(struct domain *d)
 	spin_lock(&domains_lock);
 	list_del(&d->link);
 	last_reason = d->shutdown_reason;
-	any_crash |= d->crash_reason[0] != 0 ||
+	any_crash |= d->crash_reason[0] ||
 		     d->shutdown_reason == LODGE_SHUTDOWN_CRASH;
 	last = --domain_count == 0;
 	spin_unlock(&domains_lock);
@@ -168,12 +168,28 @@ static void domain_destroy(struct domain *d)
 		all_domains_ended();
 }
 
+void domain_start_done(void)
+{
+	bool last;
+
+	spin_lock(&domains_lock);
+	last = --domain_count == 0;
+	spin_unlock(&domains_lock);
+	if (last)
+		all_domains_ended();
+}
+
+/* Only the starter writes it before domain_start_done(). */
+void domain_failed(void)
+{
+	any_crash = true;
+}
+
 void domain_discard(struct domain *d)
 {
 	spin_lock(&domains_lock);
 	list_del(&d->link);
 	domain_count--;
-	any_crash = true;
 	spin_unlock(&domains_lock);
 	domain_free(d);
 }
@@ -182,6 +198,7 @@ void domain_start(struct domain *d)
 {
 	spin_lock(&d->lock);
 	d->state = DOMAIN_RUNNING;
+	d->up_count = 1;
 	spin_unlock(&d->lock);
 	sched_vcpu_online(d->vcpu[0]);
 }

@@ -79,6 +79,7 @@ struct domain {
 	struct p2m p2m;
 	struct shadow shadow;
 
+	u32 up_count; /* vCPUs that are up; lock */
 	u32 vcpu_count;
 	struct vcpu *vcpu[LODGE_MAX_VCPUS];
 
@@ -89,7 +90,8 @@ struct domain {
 
 extern struct list domain_list; /* running order of creation */
 extern struct spinlock domains_lock;
-extern unsigned int domain_count; /* not yet dead */
+/* Not yet dead; the start of the machine counts as one. domains_lock */
+extern unsigned int domain_count;
 
 /* Allocates an empty domain in state BUILDING; NULL: no memory. */
 struct domain *domain_create(const char *name, u32 vcpus, u64 mem_frames);
@@ -97,6 +99,8 @@ struct domain *domain_create(const char *name, u32 vcpus, u64 mem_frames);
 const char *domain_build(struct domain *d, const struct domain_config *cfg,
 			 const void *kernel, size_t kernel_size,
 			 const void *initrd, size_t initrd_size);
+/* No more domains will be started: when none is left, the machine ends. */
+void domain_start_done(void);
 /* Starts a built domain. */
 void domain_start(struct domain *d);
 /*
@@ -107,6 +111,8 @@ void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Orderly end; LODGE_SHUTDOWN_*. */
 void domain_shutdown(struct domain *d, u32 reason);
+/* One could not be started: the end of the machine shall show it. */
+void domain_failed(void);
 /* Frees a domain that was never started. */
 void domain_discard(struct domain *d);
 /* Frees the dying domains that no processor runs any more. No locks held. */

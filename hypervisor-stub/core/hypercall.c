@@ -66,6 +66,7 @@ static s64 do_set_callbacks(struct vcpu *v, gpa_t gpa)
 	cfg->syscall = kernel_frame(cb.syscall);
 	cfg->syscall32 = kernel_frame(cb.syscall32);
 	cfg->exception = kernel_frame(cb.exception);
+	cfg->exception_end = cb.exception_end;
 	cfg->direct[0] = DIRECT_VECTORS;
 	cfg->direct[2] = BIT(0); /* vector 0x80 */
 	cfg->direct_kernel = cb.flags & LODGE_CB_KERNEL_FAULTS ?
@@ -169,14 +170,25 @@ static s64 vcpu_up(struct vcpu *target)
 		err = -LODGE_EEXIST;
 	else if (!target->initialised)
 		err = -LODGE_EINVAL;
-	else
+	else {
+		target->domain->up_count++;
 		sched_vcpu_online(target);
+	}
 	spin_unlock(&target->domain->lock);
 	return err;
 }
 
 static s64 vcpu_down(struct vcpu *v)
 {
+	bool last;
+
+	spin_lock(&v->domain->lock);
+	last = --v->domain->up_count == 0;
+	spin_unlock(&v->domain->lock);
+	if (last) {
+		domain_crash(v->domain, v, "its last vCPU went down");
+		return 0;
+	}
 	timer_stop(&v->timer);
 	v->initialised = false;
 	v->time_gpa = v->steal_gpa = 0;

@@ -46,14 +46,29 @@ struct lodge_cpuid;
 /* --- decode.c: pure, no memory access; fuzzed on the host --- */
 enum insn_op {
 	INSN_UNKNOWN, /* not one of ours: #GP */
-	INSN_CLI, INSN_STI, INSN_HLT,
-	INSN_IN, INSN_OUT, /* no string forms */
-	INSN_INS, INSN_OUTS, /* recognised, refused */
-	INSN_MOV_FROM_CR, INSN_MOV_TO_CR,
-	INSN_MOV_FROM_DR, INSN_MOV_TO_DR,
-	INSN_RDMSR, INSN_WRMSR, INSN_RDPMC,
-	INSN_XSETBV, INSN_CLTS, INSN_INVD, INSN_WBINVD, INSN_INVLPG,
-	INSN_LMSW, INSN_SWAPGS, INSN_CPUID, INSN_INT,
+	INSN_CLI,
+	INSN_STI,
+	INSN_HLT,
+	INSN_IN,
+	INSN_OUT, /* no string forms */
+	INSN_INS,
+	INSN_OUTS, /* recognised, refused */
+	INSN_MOV_FROM_CR,
+	INSN_MOV_TO_CR,
+	INSN_MOV_FROM_DR,
+	INSN_MOV_TO_DR,
+	INSN_RDMSR,
+	INSN_WRMSR,
+	INSN_RDPMC,
+	INSN_XSETBV,
+	INSN_CLTS,
+	INSN_INVD,
+	INSN_WBINVD,
+	INSN_INVLPG,
+	INSN_LMSW,
+	INSN_SWAPGS,
+	INSN_CPUID,
+	INSN_INT,
 };
 
 struct insn {
@@ -100,9 +115,9 @@ s64 do_cpuid(struct vcpu *v, u64 leaf, u64 sub, u64 gpa);
 /* Does the policy hide ERMS and FSRM from guests? */
 bool cpuid_hides_fast_strings(void);
 /* LODGE_FEATURE_* of this build: for CPUID and the start information. */
-#define LODGE_FEATURES                                                   \
-	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK |              \
-	 LODGE_FEATURE_STEAL)
+#define LODGE_FEATURES                                      \
+	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK | \
+	 LODGE_FEATURE_STEAL | LODGE_FEATURE_KERNEL_FAULTS)
 
 /* --- fpu.c; a processor is either between restore and save, or not --- */
 void fpu_init_cpu(void); /* CR4, XCR0, on each processor */

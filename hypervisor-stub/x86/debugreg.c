@@ -17,7 +17,6 @@
 #include "pcpu.h"
 
 #define DR6_INIT 0xffff0ff0UL
-#define DR6_STEP (1UL << 14)
 #define DR6_HIT(n) (1UL << (n))
 #define DR7_INIT 0x400UL /* the bit that is always set */
 #define DR7_ENABLES 0xffUL
@@ -30,29 +29,8 @@
 #define DR7_EXECUTE 0
 #define DR7_IO 2
 
-static void write_dr(unsigned int n, u64 value)
-{
-	switch (n) {
-	case 0:
-		__asm__ volatile("mov %0, %%db0" ::"r"(value));
-		break;
-	case 1:
-		__asm__ volatile("mov %0, %%db1" ::"r"(value));
-		break;
-	case 2:
-		__asm__ volatile("mov %0, %%db2" ::"r"(value));
-		break;
-	case 3:
-		__asm__ volatile("mov %0, %%db3" ::"r"(value));
-		break;
-	case 6:
-		__asm__ volatile("mov %0, %%db6" ::"r"(value));
-		break;
-	case 7:
-		__asm__ volatile("mov %0, %%db7" ::"r"(value) : "memory");
-		break;
-	}
-}
+#define WRITE_DR(n, value) \
+	__asm__ volatile("mov %0, %%db" #n ::"r"((u64)(value)) : "memory")
 
 static u64 read_dr6(void)
 {
@@ -114,11 +92,13 @@ void debugreg_load(struct vcpu *v)
 {
 	if (likely(!(v->arch.dr7 & DR7_ENABLES)))
 		return;
-	for (unsigned int n = 0; n < 4; n++)
-		write_dr(n, v->arch.dr[n]);
-	write_dr(6, DR6_INIT);
+	WRITE_DR(0, v->arch.dr[0]);
+	WRITE_DR(1, v->arch.dr[1]);
+	WRITE_DR(2, v->arch.dr[2]);
+	WRITE_DR(3, v->arch.dr[3]);
+	WRITE_DR(6, DR6_INIT);
 	this_pcpu()->dr_active = 1;
-	write_dr(7, v->arch.dr7);
+	WRITE_DR(7, v->arch.dr7);
 }
 
 void debugreg_unload(struct vcpu *v)
@@ -126,7 +106,7 @@ void debugreg_unload(struct vcpu *v)
 	(void)v;
 	if (likely(!this_pcpu()->dr_active))
 		return;
-	write_dr(7, DR7_INIT);
+	WRITE_DR(7, DR7_INIT);
 	this_pcpu()->dr_active = 0;
 }
 
@@ -134,7 +114,7 @@ bool debugreg_trap(struct vcpu *v)
 {
 	u64 dr6 = read_dr6();
 
-	write_dr(6, DR6_INIT);
+	WRITE_DR(6, DR6_INIT);
 	/* The processor may report matches of disabled breakpoints too. */
 	for (unsigned int n = 0; n < 4; n++)
 		if (!(v->arch.dr7 & DR7_ENABLE(n)))
@@ -148,7 +128,7 @@ bool debugreg_trap(struct vcpu *v)
 
 void debugreg_host_trap(void)
 {
-	write_dr(7, DR7_INIT);
-	write_dr(6, DR6_INIT);
+	WRITE_DR(7, DR7_INIT);
+	WRITE_DR(6, DR6_INIT);
 	this_pcpu()->dr_active = 0;
 }

@@ -155,13 +155,12 @@ static bool decode_0f01(struct cursor *c, struct insn *insn)
 }
 
 /* Moves to and from CR and DR ignore mod: the operand is a register. */
-static bool decode_mov(struct cursor *c, enum insn_op op, struct insn *insn)
+static bool decode_mov(struct cursor *c, struct insn *insn)
 {
 	u8 modrm;
 
 	if (!next(c, &modrm))
 		return false;
-	insn->op = op;
 	insn->reg = ((modrm >> 3) & 7) | (c->rex & REX_R ? 8 : 0);
 	insn->gpr = (modrm & 7) | (c->rex & REX_B ? 8 : 0);
 	return true;
@@ -169,104 +168,59 @@ static bool decode_mov(struct cursor *c, enum insn_op op, struct insn *insn)
 
 static bool decode_0f(struct cursor *c, struct insn *insn)
 {
+	static const u8 ops[256] = {
+		[0x06] = INSN_CLTS,	   [0x08] = INSN_INVD,
+		[0x09] = INSN_WBINVD, /* or WBNOINVD, the same here */
+		[0x20] = INSN_MOV_FROM_CR, [0x21] = INSN_MOV_FROM_DR,
+		[0x22] = INSN_MOV_TO_CR,   [0x23] = INSN_MOV_TO_DR,
+		[0x30] = INSN_WRMSR,	   [0x32] = INSN_RDMSR,
+		[0x33] = INSN_RDPMC,	   [0xa2] = INSN_CPUID,
+	};
 	u8 opcode;
 
 	if (!next(c, &opcode))
 		return false;
-	switch (opcode) {
-	case 0x01:
+	if (opcode == 0x01)
 		return decode_0f01(c, insn);
-	case 0x06:
-		insn->op = INSN_CLTS;
-		return true;
-	case 0x08:
-		insn->op = INSN_INVD;
-		return true;
-	case 0x09: /* with f3 WBNOINVD, which is the same here */
-		insn->op = INSN_WBINVD;
-		return true;
-	case 0x20:
-		return decode_mov(c, INSN_MOV_FROM_CR, insn);
-	case 0x21:
-		return decode_mov(c, INSN_MOV_FROM_DR, insn);
-	case 0x22:
-		return decode_mov(c, INSN_MOV_TO_CR, insn);
-	case 0x23:
-		return decode_mov(c, INSN_MOV_TO_DR, insn);
-	case 0x30:
-		insn->op = INSN_WRMSR;
-		return true;
-	case 0x32:
-		insn->op = INSN_RDMSR;
-		return true;
-	case 0x33:
-		insn->op = INSN_RDPMC;
-		return true;
-	case 0xa2:
-		insn->op = INSN_CPUID;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static u8 io_width(const struct cursor *c, u8 opcode)
-{
-	if (!(opcode & 1))
-		return 1;
-	return c->opsize && !(c->rex & REX_W) ? 2 : 4;
+	insn->op = ops[opcode];
+	if (opcode >= 0x20 && opcode <= 0x23)
+		return decode_mov(c, insn);
+	return insn->op != INSN_UNKNOWN;
 }
 
 static bool decode_one(struct cursor *c, struct insn *insn)
 {
+	static const u8 ops[256] = {
+		[0x6c ... 0x6d] = INSN_INS, [0x6e ... 0x6f] = INSN_OUTS,
+		[0xcd] = INSN_INT,	    [0xe4 ... 0xe5] = INSN_IN,
+		[0xe6 ... 0xe7] = INSN_OUT, [0xec ... 0xed] = INSN_IN,
+		[0xee ... 0xef] = INSN_OUT, [0xf4] = INSN_HLT,
+		[0xfa] = INSN_CLI,	    [0xfb] = INSN_STI,
+	};
 	u8 opcode;
 
 	/* LOCK makes each of our instructions a #UD (or, on AMD, a CR8). */
 	if (!read_prefixes(c, &opcode) || c->lock)
 		return false;
-
-	switch (opcode) {
-	case 0x0f:
+	if (opcode == 0x0f)
 		return decode_0f(c, insn);
-	case 0x6c:
-	case 0x6d:
-		insn->op = INSN_INS;
-		insn->width = io_width(c, opcode);
-		return true;
-	case 0x6e:
-	case 0x6f:
-		insn->op = INSN_OUTS;
-		insn->width = io_width(c, opcode);
-		return true;
-	case 0xcd:
-		insn->op = INSN_INT;
-		return next(c, &insn->reg);
-	case 0xe4:
-	case 0xe5:
-	case 0xe6:
-	case 0xe7:
-		insn->op = opcode & 2 ? INSN_OUT : INSN_IN;
-		insn->width = io_width(c, opcode);
-		insn->port_imm = true;
-		return next(c, &insn->port);
-	case 0xec:
-	case 0xed:
-	case 0xee:
-	case 0xef:
-		insn->op = opcode & 2 ? INSN_OUT : INSN_IN;
-		insn->width = io_width(c, opcode);
-		return true;
-	case 0xf4:
-		insn->op = INSN_HLT;
-		return true;
-	case 0xfa:
-		insn->op = INSN_CLI;
-		return true;
-	case 0xfb:
-		insn->op = INSN_STI;
-		return true;
-	default:
+	insn->op = ops[opcode];
+	switch (insn->op) {
+	case INSN_UNKNOWN:
 		return false;
+	case INSN_INT:
+		return next(c, &insn->reg);
+	case INSN_IN:
+	case INSN_OUT:
+	case INSN_INS:
+	case INSN_OUTS:
+		insn->width = 1;
+		if (opcode & 1)
+			insn->width = c->opsize && !(c->rex & REX_W) ? 2 : 4;
+		insn->port_imm = opcode >= 0xe4 && opcode <= 0xe7;
+		return !insn->port_imm || next(c, &insn->port);
+	default:
+		return true;
 	}
 }
 

@@ -158,8 +158,13 @@ isr_ring1:
 	testq	%rax, %rax
 	js	1b
 	movq	%rax, VP(LODGE_VP_CR2)
-	movq	8(%rsp), %rax
-2:	movq	%rax, VP(LODGE_VP_EXC_VECTOR)
+2:	movq	24(%rsp), %rax		/* the entry's own faults become #DF */
+	cmpq	CFG(CFG_EXC_FRAME), %rax
+	jb	3f
+	cmpq	CFG(CFG_EXC_END), %rax
+	jb	1b
+3:	movq	8(%rsp), %rax
+	movq	%rax, VP(LODGE_VP_EXC_VECTOR)
 	movq	16(%rsp), %rax
 	movq	%rax, VP(LODGE_VP_EXC_ERROR)
 	movq	24(%rsp), %rax

@@ -46,6 +46,7 @@
 #define CFG_FS_BASE 0xd8
 #define CFG_GS_BASE 0xe0
 #define CFG_DIRECT_KERNEL 0xe8
+#define CFG_EXC_END 0xf0
 #define CFG_ROOTS 0x100
 #define CFG_ROOT_COUNT 16
 
@@ -82,7 +83,8 @@ struct entry_cfg {
 	u16 pad0[3];
 	u64 fs_base, gs_base;
 	u64 direct_kernel; /* as direct, from ring 1; LODGE_CB_KERNEL_FAULTS */
-	u64 pad1[2];
+	u64 exception_end; /* of the code that starts at exception.rip */
+	u64 pad1;
 	struct entry_root root[CFG_ROOT_COUNT];
 };
 
@@ -92,6 +94,8 @@ _Static_assert(offsetof(struct entry_cfg, exception) == CFG_EXC_FRAME, "cfg");
 _Static_assert(offsetof(struct entry_cfg, ds) == CFG_SEGS, "cfg");
 _Static_assert(offsetof(struct entry_cfg, fs_base) == CFG_FS_BASE, "cfg");
 _Static_assert(offsetof(struct entry_cfg, direct_kernel) == CFG_DIRECT_KERNEL,
+	       "cfg");
+_Static_assert(offsetof(struct entry_cfg, exception_end) == CFG_EXC_END,
 	       "cfg");
 _Static_assert(offsetof(struct entry_cfg, root) == CFG_ROOTS, "cfg");
 

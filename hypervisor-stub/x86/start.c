@@ -101,13 +101,13 @@ static void start_domain(struct domain_config *cfg, u64 share)
 		err = "there is no such initrd module";
 	if (!err && mib << (20 - PAGE_SHIFT) > frame_free_count())
 		err = "not enough memory in the machine";
-	if (err) {
-		printk("lodge: domain %s cannot start: %s\n", cfg->name, err);
-		return;
-	}
-	d = domain_create(cfg->name, cfg->vcpus, mib << (20 - PAGE_SHIFT));
+	d = err ? NULL :
+		  domain_create(cfg->name, cfg->vcpus,
+				mib << (20 - PAGE_SHIFT));
 	if (!d) {
-		printk("lodge: domain %s cannot start: no memory\n", cfg->name);
+		printk("lodge: domain %s cannot start: %s\n", cfg->name,
+		       err ? err : "no memory");
+		domain_failed();
 		return;
 	}
 	err = domain_build(d, cfg, mpa_to_virt(k->start), k->end - k->start,
@@ -115,6 +115,7 @@ static void start_domain(struct domain_config *cfg, u64 share)
 			   r ? r->end - r->start : 0);
 	if (err) {
 		printk("lodge: domain %s cannot start: %s\n", cfg->name, err);
+		domain_failed();
 		domain_discard(d);
 		return;
 	}
@@ -149,10 +150,7 @@ static void start_domains(void)
 		start_domain(&cmdline.domain[i], share);
 	/* the modules have been copied */
 	frame_add(ALIGN_UP((mpa_t)_end, PAGE_SIZE), table_start);
-	if (!domain_count) {
-		printk("lodge: no domain could be started\n");
-		machine_fail();
-	}
+	domain_start_done();
 }
 
 void start(u32 magic, u32 info)
