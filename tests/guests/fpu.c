@@ -55,7 +55,7 @@ static void work(struct cpu *cpu, void *arg)
 void test_main(void)
 {
 	int count = start_info->vcpu_count, id;
-	u64 rounds = arg_u64("rounds", 60);
+	u64 rounds = arg_u64("rounds", 30);
 
 	hc(LODGE_HC_CPUID, 1, 0, gpa(&leaf[0]));
 	have_avx = leaf[0].ecx >> 28 & 1 && leaf[0].ecx >> 27 & 1;

@@ -104,7 +104,7 @@ def _guest_tests(entry, suites):
         if smp != smps[0]:
             mine.discard("quick")
         yield Test(name=name if smp == smps[0] else f"{name}-smp{smp}",
-                   suites=mine, timeout=entry.get("timeout", 60),
+                   suites=mine, timeout=entry.get("timeout", 120),
                    domains=domains, smp=smp,
                    mem=entry.get("mem", 256 + sum(d.mem for d in domains)),
                    expect=entry.get("expect", []),
