@@ -67,7 +67,6 @@ enum insn_op {
 	INSN_INVLPG,
 	INSN_LMSW,
 	INSN_SWAPGS,
-	INSN_CPUID,
 	INSN_INT,
 };
 

@@ -174,7 +174,7 @@ static bool decode_0f(struct cursor *c, struct insn *insn)
 		[0x20] = INSN_MOV_FROM_CR, [0x21] = INSN_MOV_FROM_DR,
 		[0x22] = INSN_MOV_TO_CR,   [0x23] = INSN_MOV_TO_DR,
 		[0x30] = INSN_WRMSR,	   [0x32] = INSN_RDMSR,
-		[0x33] = INSN_RDPMC,	   [0xa2] = INSN_CPUID,
+		[0x33] = INSN_RDPMC,
 	};
 	u8 opcode;
 

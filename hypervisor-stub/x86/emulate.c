@@ -215,18 +215,6 @@ static bool emulate_rdmsr(struct vcpu *v)
 	return true;
 }
 
-static void emulate_cpuid(struct vcpu *v)
-{
-	struct regs *r = v->regs;
-	struct lodge_cpuid out;
-
-	cpuid_guest(v, (u32)r->rax, (u32)r->rcx, &out);
-	r->rax = out.eax;
-	r->rbx = out.ebx;
-	r->rcx = out.ecx;
-	r->rdx = out.edx;
-}
-
 static u64 edx_eax(const struct regs *r)
 {
 	return (u32)r->rax | r->rdx << 32;
@@ -272,9 +260,6 @@ static bool execute(struct vcpu *v, const struct insn *insn)
 	case INSN_INVLPG:
 		emulate_invlpg(v, operand_address(v, insn));
 		return true;
-	case INSN_CPUID: /* faults only where CPUID faulting is on */
-		emulate_cpuid(v);
-		return true;
 	case INSN_UNKNOWN:
 	case INSN_INS:
 	case INSN_OUTS:
@@ -282,7 +267,7 @@ static bool execute(struct vcpu *v, const struct insn *insn)
 	case INSN_LMSW:
 	case INSN_SWAPGS:
 	case INSN_INT:
-		break;
+		return false;
 	}
 	return false;
 }

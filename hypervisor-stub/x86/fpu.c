@@ -28,24 +28,8 @@
 #define CPUID1_ECX_XSAVE (1U << 26)
 #define CPUID7_EBX_FSGSBASE (1U << 0)
 #define CPUID7_EBX_SMEP (1U << 7)
-#define CPUID_80000008_EBX_XSAVEERPTR (1U << 2)
 
 static u64 host_xcr0; /* 0: no XSAVE, use FXSAVE */
-static bool restore_errata; /* FIP, FDP, FOP survive a restore (AMD) */
-
-static bool leaves_error_pointers(void)
-{
-	u32 a, b, c, d;
-
-	cpuid(0, 0, &a, &b, &c, &d);
-	if (b != 0x68747541 && b != 0x6f677948) /* "Auth", "Hygo" */
-		return false;
-	cpuid(0x80000000, 0, &a, &b, &c, &d);
-	if (a < 0x80000008)
-		return true;
-	cpuid(0x80000008, 0, &a, &b, &c, &d);
-	return !(b & CPUID_80000008_EBX_XSAVEERPTR);
-}
 
 /* XCR0 for this processor; every one has to offer the same. */
 static u64 find_xcr0(void)
@@ -93,7 +77,6 @@ void fpu_init_cpu(void)
 
 	if (!first_done) {
 		host_xcr0 = xcr0;
-		restore_errata = leaves_error_pointers();
 		first_done = true;
 	} else if (xcr0 != host_xcr0) {
 		panic("processors differ in XCR0: %lx here, %lx on the first",
@@ -146,13 +129,13 @@ void fpu_restore(struct vcpu *v)
 	static const u32 zero;
 
 	/*
-	 * Where a restore leaves the x87 error pointers alone unless an
-	 * exception is pending, the last vCPU's would remain: overwrite them.
+	 * On some AMD processors a restore leaves the x87 error pointers
+	 * alone unless an exception is pending, and the last vCPU's would
+	 * remain visible: overwrite them.
 	 */
-	if (restore_errata)
-		__asm__ volatile("fnclex\n\t"
-				 "emms\n\t"
-				 "fildl %0" ::"m"(zero));
+	__asm__ volatile("fnclex\n\t"
+			 "emms\n\t"
+			 "fildl %0" ::"m"(zero));
 	if (!host_xcr0) {
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->arch.fpu)
 				 : "memory");

@@ -37,24 +37,16 @@
 #define DE_CFG_LFENCE_SERIALIZES (1UL << 1)
 #define DEBUGCTL_LBR_BTF 3UL
 
-static bool has_tsc_aux(void)
+void msr_vcpu_init(struct vcpu *v)
 {
 	u32 a, b, c, d;
 
-	cpuid(0x80000001, 0, &a, &b, &c, &d);
-	if (d & (1U << 27)) /* RDTSCP */
-		return true;
-	cpuid(7, 0, &a, &b, &c, &d);
-	return c & (1U << 22); /* RDPID */
-}
-
-void msr_vcpu_init(struct vcpu *v)
-{
 	v->arch.cr0 = GUEST_CR0;
 	v->arch.cr4 = GUEST_CR4;
 	v->arch.pat = GUEST_PAT;
 	v->arch.tsc_aux = 0;
-	v->arch.tsc_aux_valid = has_tsc_aux();
+	cpuid(0x80000001, 0, &a, &b, &c, &d);
+	v->arch.tsc_aux_valid = d & (1U << 27); /* RDTSCP */
 }
 
 bool msr_read(struct vcpu *v, u32 msr, u64 *value)

@@ -456,19 +456,17 @@ static void test_cpuid(void **state)
 	struct lodge_cpuid r;
 
 	vcpu.id = 2;
-	regs.rax = 1;
-	regs.rcx = 0;
-	OK("\x0f\xa2");
-	assert_int_equal(regs.rbx >> 24, 2); /* APIC id */
-	assert_int_equal(regs.rbx >> 16 & 0xff, 3);
+	cpuid_guest(&vcpu, 1, 0, &r);
+	assert_int_equal(r.ebx >> 24, 2); /* APIC id */
+	assert_int_equal(r.ebx >> 16 & 0xff, 3);
 	/* MONITOR VMX SMX PCID X2APIC TSC_DEADLINE */
-	assert_false(regs.rcx &
+	assert_false(r.ecx &
 		     (1 << 3 | 1 << 5 | 1 << 6 | 1 << 17 | 1 << 21 | 1 << 24));
-	assert_true(regs.rcx & 1U << 31);
-	assert_true(regs.rcx & 1U << 27);
+	assert_true(r.ecx & 1U << 31);
+	assert_true(r.ecx & 1U << 27);
 	/* MCE APIC MTRR MCA DS ACPI HTT TM */
-	assert_false(regs.rdx & (1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 | 1 << 21 |
-				 1 << 22 | 1 << 28 | 1 << 29));
+	assert_false(r.edx & (1 << 7 | 1 << 9 | 1 << 12 | 1 << 14 | 1 << 21 |
+			      1 << 22 | 1 << 28 | 1 << 29));
 
 	cpuid_guest(&vcpu, 7, 0, &r);
 	assert_int_equal(r.eax, 0);
