@@ -88,6 +88,8 @@ struct task {
 	u64 woken; /* when it was woken; 0: not waiting to run */
 	u64 latency; /* the longest from wake-up to running */
 	u64 used; /* by our own count */
+	u64 ready; /* when it began to wait for a processor; 0: it does not */
+	u64 longest_wait;
 	bool yields;
 };
 
@@ -292,6 +294,17 @@ static void check(bool settled)
 	}
 }
 
+static void note_wait(struct task *t)
+{
+	if (t->vcpu.sched.state != VCPU_RUNNABLE) {
+		t->ready = 0;
+		return;
+	}
+	if (!t->ready)
+		t->ready = clock_ns;
+	t->longest_wait = MAX(t->longest_wait, clock_ns - t->ready);
+}
+
 static void simulate(u64 duration, u64 step)
 {
 	u64 end = clock_ns + duration;
@@ -312,6 +325,8 @@ static void simulate(u64 duration, u64 step)
 		}
 		settle();
 		check(true);
+		for (i = 0; i < task_count; i++)
+			note_wait(&tasks[i]);
 	}
 }
 
@@ -344,6 +359,33 @@ static void test_fair(void **state)
 		for (j = 0; j < cases[i].vcpus; j++)
 			assert_share(&tasks[j], 10 * SECOND,
 				     (double)cases[i].cpus / cases[i].vcpus);
+	}
+}
+
+/*
+ * Nobody waits for much longer than a round of slices takes, also not for a
+ * crowd that sleeps and wakes all the time.
+ */
+static void test_starvation(void **state)
+{
+	unsigned int i, round;
+	u64 seed;
+
+	for (seed = 0; seed < 8; seed++) {
+		srand(seed);
+		machine(2, 0);
+		for (i = 0; i < 4 + seed; i++)
+			new_task(0, 0);
+		for (; i < 13 + 2 * seed; i++)
+			new_task(rand() % (4 * MS) + MS / 5,
+				 rand() % (10 * MS) + 1);
+		simulate(10 * SECOND, MS / 2);
+		round = (task_count + 1) / 2;
+		for (i = 0; i < task_count; i++)
+			if (tasks[i].longest_wait > 3 * round * SLICE)
+				fail_msg("vCPU %u of %u waited %lu ms", i,
+					 task_count,
+					 tasks[i].longest_wait / MS);
 	}
 }
 
@@ -671,7 +713,7 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_fair),  T(test_latecomer), T(test_latency),
+		T(test_fair),  T(test_starvation), T(test_latecomer), T(test_latency),
 		T(test_credit), T(test_yield),	  T(test_steal),
 		T(test_no_tick), T(test_wake_race), T(test_random),
 		T(test_threads),
