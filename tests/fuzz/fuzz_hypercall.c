@@ -150,7 +150,7 @@ static void start_vcpu(void)
 }
 
 /* Callbacks are checked strictly: offer some that pass. */
-static void good_callbacks(struct vcpu *v)
+static void good_callbacks(struct vcpu *v, u64 flags)
 {
 	struct lodge_callbacks *cb = (void *)world_ram(20 * PAGE_SIZE);
 
@@ -162,6 +162,7 @@ static void good_callbacks(struct vcpu *v)
 		.iret_end = KERNEL + 0x340,
 		.iret_saved = KERNEL + 0x310,
 		.iret_restored = KERNEL + 0x330,
+		.flags = flags,
 	};
 	v->regs->rax = LODGE_HC_SET_CALLBACKS;
 	v->regs->rdi = 20 * PAGE_SIZE;
@@ -177,8 +178,12 @@ static void step_hypercall(struct input *in, struct vcpu *v)
 	r->rdx = pick(in);
 	r->r10 = pick(in);
 	r->r8 = 0;
-	if (r->rax == LODGE_HC_SET_CALLBACKS && byte(in) & 1)
-		good_callbacks(v);
+	if (r->rax == LODGE_HC_SET_CALLBACKS) {
+		u8 flags = byte(in);
+
+		if (flags & 1)
+			good_callbacks(v, flags >> 1 & LODGE_CB_KERNEL_FAULTS);
+	}
 	world_exit(v, LODGE_VEC_HYPERCALL, 0, 0);
 }
 
