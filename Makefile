@@ -76,6 +76,7 @@ gdb: all
 
 check:
 	@kernel/check
+	@tests/check
 
 check-patches: deps
 	@kernel/check-patches
