@@ -139,8 +139,8 @@ static void test_vcpu_page(void)
 
 	memcpy(saved, (void *)LODGE_AREA_VCPU, PAGE_SIZE);
 	for (i = 0; i < 256; i += 5) {
-		memset((void *)LODGE_AREA_VCPU, i, PAGE_SIZE);
-		vcpu_page->vif = 0;
+		/* But for vif: an upcall would find no stack. */
+		memset((void *)(LODGE_AREA_VCPU + 1), i, PAGE_SIZE - 1);
 		asm volatile("int $0x82"
 			     : "=a"(version)
 			     : "0"(LODGE_HC_VERSION)
