@@ -190,4 +190,9 @@ static inline long hc_set_shared(phys_addr_t page)
 	return lodge_hypercall1(LODGE_HC_SET_SHARED, page);
 }
 
+static inline long hc_debug(unsigned int operation, phys_addr_t arg)
+{
+	return lodge_hypercall2(LODGE_HC_DEBUG, operation, arg);
+}
+
 #endif /* _X86_LODGE_HYPERCALL_H */

@@ -82,6 +82,9 @@ void lodge_register_callbacks(void)
 		.iret_saved = (unsigned long)lodge_iret_saved,
 		.iret_restored = (unsigned long)lodge_iret_restored,
 	};
+	/* One entry less for what the kernel does to user memory. */
+	if (lodge_start.features & LODGE_FEATURE_KERNEL_FAULTS)
+		callbacks.flags |= LODGE_CB_KERNEL_FAULTS;
 	if (hc_set_callbacks(__pa_symbol(&callbacks)))
 		hc_shutdown(LODGE_SHUTDOWN_CRASH);
 }
