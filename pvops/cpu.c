@@ -19,6 +19,8 @@
 
 #include "lodge.h"
 
+#define CPUID_ERMS BIT(9) /* leaf 7, ebx */
+
 /* Protects the result of the call below; taken with interrupts off. */
 static DEFINE_RAW_SPINLOCK(cpuid_lock);
 static struct lodge_cpuid cpuid_result __aligned(16);
@@ -142,6 +144,17 @@ void __init lodge_init_cpu_ops(void)
 	pv_ops.cpu.io_delay = lodge_io_delay;
 }
 
+/*
+ * The policy may hide fast string instructions, where they are slow: in an
+ * emulator. Vendor code would then conclude from the model that they are good.
+ */
+static bool __init fast_strings_hidden(void)
+{
+	unsigned int leaf7_ebx = native_cpuid_ebx(7);
+
+	return (leaf7_ebx & CPUID_ERMS) && !(cpuid_ebx(7) & CPUID_ERMS);
+}
+
 /* After get_cpu_cap(): whatever the processor is, these hold in a domain. */
 void __init lodge_init_capabilities(void)
 {
@@ -153,6 +166,9 @@ void __init lodge_init_capabilities(void)
 
 	setup_force_cpu_cap(X86_FEATURE_TSC_KNOWN_FREQ);
 	setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
+
+	if (fast_strings_hidden())
+		setup_clear_cpu_cap(X86_FEATURE_REP_GOOD);
 
 	/* 32-bit programs use int $0x80; vendor code would set these */
 	setup_clear_cpu_cap(X86_FEATURE_SYSENTER32);
