@@ -84,6 +84,9 @@ unsigned long lodge_read_cr3(void);
 bool lodge_fault_covers(struct mm_struct *mm, unsigned long start,
 			unsigned long end);
 
+/* ahead.c */
+void lodge_fault_ahead(unsigned long address, unsigned long error_code);
+
 /* events.c */
 enum lodge_ipi {
 	LODGE_IPI_RESCHEDULE,
