@@ -5,7 +5,7 @@
  *
  * A leaf that names a frame of somebody else is fatal at once. One that
  * allows more than the guest's tables do may be a change whose flush is still
- * to come, so it counts only if the next audit finds it again. A root whose
+ * to come, so it counts only if it is there for some audits in a row. A root whose
  * user half is empty belongs to a process that has ended, and may be loaded
  * for its kernel half only: Linux does not flush it before it is dropped. The
  * kernel half is checked for ownership alone: Linux flushes vmalloc lazily.
@@ -14,23 +14,27 @@
 #include "frame.h"
 #include "printk.h"
 #include "shadow_tree.h"
+#include "string.h"
 #include "time.h"
 
 #ifdef LODGE_DEBUG
 #define SUSPECTS 256
 #define SUSPECTS_PRINTED 16
+#define SUSPECT_AUDITS 6 /* a task can lose the processor before its flush */
 
 struct suspect {
 	u64 domain, root;
 	gva_t va;
 	u64 leaf;
+	unsigned int audits; /* that have found it, in a row */
 };
 
 static struct suspect before[SUSPECTS], now[SUSPECTS];
 static unsigned int before_count, now_count;
 static struct spinlock audit_lock = SPINLOCK_INIT(LOCK_DOMAIN);
 
-static bool seen_before(const struct suspect *s)
+/* How many of the last audits in a row have found s. */
+static unsigned int seen_before(const struct suspect *s)
 {
 	unsigned int i;
 
@@ -38,8 +42,8 @@ static bool seen_before(const struct suspect *s)
 		if (before[i].domain == s->domain &&
 		    before[i].root == s->root && before[i].va == s->va &&
 		    before[i].leaf == s->leaf)
-			return true;
-	return false;
+			return before[i].audits;
+	return 0;
 }
 
 /* Does the guest's entry justify this leaf? */
@@ -63,7 +67,7 @@ static bool justified(struct domain *d, const struct guest_walk *w, gva_t va,
 static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
 		      bool print)
 {
-	struct suspect s = { t->d->id, t->guest, va, leaf };
+	struct suspect s = { t->d->id, t->guest, va, leaf, 0 };
 	struct guest_walk w;
 
 	if (frame_owner(leaf & PTE_ADDR) != t->d->id)
@@ -74,9 +78,10 @@ static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
 	guest_walk(t->d, t->guest, va, &w);
 	if (justified(t->d, &w, va, leaf, level))
 		return 0;
+	s.audits = seen_before(&s) + 1;
 	if (now_count < SUSPECTS)
 		now[now_count++] = s;
-	if (!seen_before(&s))
+	if (s.audits < SUSPECT_AUDITS)
 		return 0;
 	if (print && now_count < SUSPECTS_PRINTED)
 		printk("lodge: audit: %s root %lx va %lx: shadow %lx, "
@@ -150,8 +155,11 @@ u64 shadow_audit(struct domain *d, bool print)
 				    0xffffUL << 48 | (u64)i << 39, print);
 	spin_unlock(&s->kernel_lock);
 	spin_unlock(&s->roots_lock);
-	for (i = 0; i < now_count; i++)
-		before[i] = now[i];
+	/* what was found in other domains waits for their audits */
+	for (i = 0; i < before_count && now_count < SUSPECTS; i++)
+		if (before[i].domain != d->id)
+			now[now_count++] = before[i];
+	memcpy(before, now, sizeof(before));
 	before_count = now_count;
 	now_count = 0;
 	spin_unlock(&audit_lock);
