@@ -23,25 +23,45 @@ on_lodge() {
 		dmesg | grep -q 'Hypervisor detected: Lodge'
 }
 
-# The hypervisor's auditor compares all shadows with the page tables. What it
-# sees between an entry's change and the flush is no error: look again.
+step() {
+	echo "- $(cut -d' ' -f1 /proc/uptime) $*"
+}
+
+# Processes that are about to do something.
+running() {
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) //' |
+		awk '$1 == "R" || $1 == "D"' | wc -l
+}
+
+# The hypervisor's auditor compares all shadows with the page tables. Between
+# an entry's change and its flush they differ rightly, and that can take
+# seconds where processes are many: so all others are stopped meanwhile, for
+# one that stops has no flush before it. A difference counts when two audits
+# in a row see it.
 audit() {
 	on_lodge || return 0
 	[ -e $debug/audit ] || insmod $modules/lodge-test.ko 2>/dev/null
 	[ -e $debug/audit ] || return 0
-	for _ in 1 2 3; do
-		differences=$(cat $debug/audit)
-		# 38 is ENOSYS: a hypervisor without auditor
-		case $differences in 0 | -38) return 0 ;; esac
-		sleep 0.2
+	kill -STOP -1
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		# the two are the shell of $() and this program itself
+		[ "$(running)" -le 2 ] && break
+		sleep 0.3
 	done
+	cat $debug/audit $debug/audit >/dev/null
+	differences=$(cat $debug/audit)
+	kill -CONT -1
+	# 38 is ENOSYS: a hypervisor without auditor
+	case $differences in
+	0 | -38) return 0 ;;
+	esac
 	fail "the auditor found $differences differences"
 }
 
 # Audits each few seconds until the process $1 is gone.
 audit_while() {
 	while kill -0 "$1" 2>/dev/null; do
-		sleep 3
+		sleep 4
 		audit
 	done
 }

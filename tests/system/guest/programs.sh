@@ -10,7 +10,7 @@ for program in memory registers threads memory; do
 	pids="$pids $!"
 done
 while kill -0 $pids 2>/dev/null; do
-	sleep 2
+	sleep 4
 	audit
 done
 for pid in $pids; do

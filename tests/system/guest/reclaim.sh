@@ -12,7 +12,7 @@ second=$!
 mkdir -p /tmp/disk
 if truncate -s $((free / 2))M /tmp/image && mke2fs -q /tmp/image 2>/dev/null &&
 	mount -o loop /tmp/image /tmp/disk 2>/dev/null; then
-	echo "- a file system on a loop device"
+	step "a file system on a loop device"
 	stress-ng --mmap 1 --mmap-file --mmap-bytes 32M --temp-path /tmp/disk \
 		--verify -t 20 >/tmp/log 2>&1 || { cat /tmp/log; fail mmap; }
 fi
