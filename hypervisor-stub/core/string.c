@@ -22,18 +22,6 @@ void *memcpy(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
-{
-	u8 *d = dst;
-	const u8 *s = src;
-
-	if (d <= s || d >= s + n)
-		return memcpy(dst, src, n);
-	while (n--)
-		d[n] = s[n];
-	return dst;
-}
-
 void *memset(void *dst, int c, size_t n)
 {
 	void *d = dst;
@@ -61,11 +49,7 @@ int memcmp(const void *a, const void *b, size_t n)
 
 size_t strlen(const char *s)
 {
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
+	return strnlen(s, ~0UL);
 }
 
 size_t strnlen(const char *s, size_t max)
@@ -77,18 +61,16 @@ size_t strnlen(const char *s, size_t max)
 	return n;
 }
 
-int strcmp(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return (u8)*a - (u8)*b;
-}
-
 int strncmp(const char *a, const char *b, size_t n)
 {
 	while (n && *a && *a == *b)
 		a++, b++, n--;
 	return n ? (u8)*a - (u8)*b : 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	return strncmp(a, b, ~0UL);
 }
 
 char *strchr(const char *s, int c)
@@ -99,29 +81,13 @@ char *strchr(const char *s, int c)
 	return (char *)s;
 }
 
-/* What __builtin_popcountl() becomes without the POPCNT instruction. */
-int __popcountdi2(s64 v);
-int __popcountdi2(s64 v)
-{
-	u64 left = v;
-	int n = 0;
-
-	for (; left; left &= left - 1)
-		n++;
-	return n;
-}
 #endif
 
 bool str_copy(char *dst, const char *src, size_t size)
 {
-	size_t n = strnlen(src, size);
-	bool fits = n < size;
+	size_t n = strnlen(src, size - 1);
 
-	if (!size)
-		return false;
-	if (!fits)
-		n = size - 1;
 	memcpy(dst, src, n);
 	dst[n] = '\0';
-	return fits;
+	return !src[n];
 }

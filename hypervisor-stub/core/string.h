@@ -9,7 +9,6 @@
 #include <string.h>
 #else
 void *memcpy(void *dst, const void *src, size_t n);
-void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
@@ -18,7 +17,7 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 #endif
-/* Copies with NUL; returns false if dst was too small (then truncated). */
+/* size > 0. Copies with NUL; false if dst was too small (then truncated). */
 bool str_copy(char *dst, const char *src, size_t size);
 
 #endif

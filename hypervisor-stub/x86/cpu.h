@@ -31,7 +31,6 @@
 #define PTE_A (1UL << 5)
 #define PTE_D (1UL << 6)
 #define PTE_PS (1UL << 7)
-#define PTE_PAT (1UL << 7) /* in a level-1 entry */
 #define PTE_G (1UL << 8)
 #define PTE_NX (1UL << 63)
 #define PTE_ADDR 0x000ffffffffff000UL
@@ -44,36 +43,20 @@
 #define PF_I (1U << 4)
 
 #ifndef LODGE_HOST_TEST
-static inline void outb(u16 port, u8 v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline void outw(u16 port, u16 v)
-{
-	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline void outl(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
-}
-static inline u8 inb(u16 port)
-{
-	u8 v;
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline u16 inw(u16 port)
-{
-	u16 v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline u32 inl(u16 port)
-{
-	u32 v;
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
+#define DEFINE_PORT(type, in, out)                                      \
+	static inline void out(u16 port, type v)                        \
+	{                                                               \
+		__asm__ volatile(#out " %0, %1" ::"a"(v), "Nd"(port));  \
+	}                                                               \
+	static inline type in(u16 port)                                 \
+	{                                                               \
+		type v;                                                 \
+		__asm__ volatile(#in " %1, %0" : "=a"(v) : "Nd"(port)); \
+		return v;                                               \
+	}
+DEFINE_PORT(u8, inb, outb)
+DEFINE_PORT(u16, inw, outw)
+DEFINE_PORT(u32, inl, outl)
 static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;
@@ -99,65 +82,31 @@ static inline void cpuid(u32 leaf, u32 sub, u32 *a, u32 *b, u32 *c, u32 *d)
 }
 static inline void xsetbv(u32 idx, u64 v)
 {
-	__asm__ volatile("xsetbv" ::"c"(idx), "a"((u32)v),
-			 "d"((u32)(v >> 32)));
+	__asm__ volatile("xsetbv" ::"c"(idx), "a"((u32)v), "d"((u32)(v >> 32)));
 }
-static inline u64 read_cr0(void)
-{
-	u64 v;
-	__asm__ volatile("mov %%cr0, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr0(u64 v)
-{
-	__asm__ volatile("mov %0, %%cr0" ::"r"(v) : "memory");
-}
-static inline u64 read_cr2(void)
-{
-	u64 v;
-	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
-	return v;
-}
-static inline u64 read_cr3(void)
-{
-	u64 v;
-	__asm__ volatile("mov %%cr3, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr3(u64 v)
-{
-	__asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory");
-}
-static inline u64 read_cr4(void)
-{
-	u64 v;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(v));
-	return v;
-}
-static inline void write_cr4(u64 v)
-{
-	__asm__ volatile("mov %0, %%cr4" ::"r"(v) : "memory");
-}
-static inline u64 rdfsbase(void)
-{
-	u64 v;
-	__asm__ volatile("rdfsbase %0" : "=r"(v));
-	return v;
-}
-static inline u64 rdgsbase(void)
-{
-	u64 v;
-	__asm__ volatile("rdgsbase %0" : "=r"(v));
-	return v;
-}
-static inline void wrfsbase(u64 v)
-{
-	__asm__ volatile("wrfsbase %0" ::"r"(v));
-}
-static inline void wrgsbase(u64 v)
-{
-	__asm__ volatile("wrgsbase %0" ::"r"(v));
-}
+#define DEFINE_READ(name, insn)                   \
+	static inline u64 name(void)              \
+	{                                         \
+		u64 v;                            \
+		__asm__ volatile(insn : "=r"(v)); \
+		return v;                         \
+	}
+DEFINE_READ(read_cr0, "mov %%cr0, %0")
+DEFINE_READ(read_cr2, "mov %%cr2, %0")
+DEFINE_READ(read_cr3, "mov %%cr3, %0")
+DEFINE_READ(read_cr4, "mov %%cr4, %0")
+DEFINE_READ(rdfsbase, "rdfsbase %0")
+DEFINE_READ(rdgsbase, "rdgsbase %0")
+#define DEFINE_WRITE(name, insn)                            \
+	static inline void name(u64 v)                      \
+	{                                                   \
+		__asm__ volatile(insn ::"r"(v) : "memory"); \
+	}
+DEFINE_WRITE(write_cr0, "mov %0, %%cr0")
+DEFINE_WRITE(write_cr3, "mov %0, %%cr3")
+DEFINE_WRITE(write_cr4, "mov %0, %%cr4")
+DEFINE_WRITE(wrfsbase, "wrfsbase %0")
+DEFINE_WRITE(wrgsbase, "wrgsbase %0")
 static inline void cpu_relax(void)
 {
 	__builtin_ia32_pause();

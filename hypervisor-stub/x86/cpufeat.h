@@ -126,7 +126,7 @@ void fpu_vcpu_destroy(struct vcpu *v);
 void fpu_save(struct vcpu *v); /* v leaves this processor */
 void fpu_restore(struct vcpu *v);
 bool fpu_set_xcr0(struct vcpu *v, u64 xcr0); /* false: #GP */
-u64 fpu_host_xcr0(void);
+extern u64 host_xcr0; /* what every processor offers */
 
 /* --- debugreg.c --- */
 s64 do_set_debugreg(struct vcpu *v, u64 n, u64 value);

@@ -29,9 +29,8 @@
 
 /* Leaf 1, edx: FPU to CX8, SEP, PGE, CMOV to PSE36, CLFSH, MMX to SS */
 #define L1_EDX 0x0f8ba97fU
-/* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES F16C RDRAND */
-#define L1_ECX 0x62d83203U
-#define L1_ECX_XSAVE BIT32(26)
+/* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1/2 MOVBE POPCNT AES XSAVE F16C RDRAND */
+#define L1_ECX 0x66d83203U
 #define L1_ECX_OSXSAVE BIT32(27)
 #define L1_ECX_AVX (BIT32(28) | BIT32(29) | BIT32(12)) /* AVX F16C FMA */
 #define L1_ECX_HYPERVISOR BIT32(31)
@@ -102,7 +101,7 @@ bool cpuid_hides_fast_strings(void)
 
 static bool has_avx(void)
 {
-	return fpu_host_xcr0() & XCR0_AVX;
+	return host_xcr0 & XCR0_AVX;
 }
 
 /* Bits of an APIC id that number the vCPUs. */
@@ -117,18 +116,10 @@ static unsigned int id_bits(const struct vcpu *v)
 
 static void basic_info(const struct vcpu *v, struct lodge_cpuid *r)
 {
-	u32 ecx = L1_ECX & ~L1_ECX_AVX;
-
-	if (fpu_host_xcr0())
-		ecx |= L1_ECX_XSAVE;
-	if (has_avx())
-		ecx |= L1_ECX_AVX;
 	r->ebx &= 0xffff; /* brand, CLFLUSH size */
 	r->ebx |= v->domain->vcpu_count << 16 | v->id << 24;
-	r->ecx &= ecx;
-	if (r->ecx & L1_ECX_XSAVE)
-		r->ecx |= L1_ECX_OSXSAVE;
-	r->ecx |= L1_ECX_HYPERVISOR;
+	r->ecx &= has_avx() ? L1_ECX | L1_ECX_AVX : L1_ECX & ~L1_ECX_AVX;
+	r->ecx |= L1_ECX_OSXSAVE | L1_ECX_HYPERVISOR;
 	r->edx &= L1_EDX;
 }
 
@@ -189,14 +180,12 @@ static u32 xsave_size(u64 xcr0)
 
 static void xsave_info(const struct vcpu *v, u32 sub, struct lodge_cpuid *r)
 {
-	const u64 host = fpu_host_xcr0();
-
-	if (host && sub == 0) {
-		r->eax = host;
+	if (sub == 0) {
+		r->eax = host_xcr0;
 		r->ebx = xsave_size(v->arch.xcr0);
-		r->ecx = xsave_size(host);
+		r->ecx = xsave_size(host_xcr0);
 		r->edx = 0;
-	} else if (host && sub == 1) {
+	} else if (sub == 1) {
 		r->eax &= LD1_EAX;
 		r->ebx = xsave_size(v->arch.xcr0);
 		r->ecx = r->edx = 0;

@@ -29,34 +29,28 @@
 #define CPUID7_EBX_FSGSBASE (1U << 0)
 #define CPUID7_EBX_SMEP (1U << 7)
 
-static u64 host_xcr0; /* 0: no XSAVE, use FXSAVE */
+u64 host_xcr0;
 
 /* XCR0 for this processor; every one has to offer the same. */
 static u64 find_xcr0(void)
 {
 	u32 a, b, c, d;
-	u64 xcr0;
 
 	cpuid(1, 0, &a, &b, &c, &d);
 	if (!(c & CPUID1_ECX_XSAVE))
-		return 0;
+		panic("this processor has no XSAVE");
 	cpuid(0xd, 0, &a, &b, &c, &d);
-	xcr0 = a & XCR0_OFFERED;
-	return xcr0 & XCR0_SSE ? xcr0 : 0;
+	return a & XCR0_OFFERED;
 }
 
 void fpu_init_cpu(void)
 {
-	static bool first_done;
-	u32 a, b = 0, c, d;
+	u32 leaves, a, b, c, d;
 	u64 cr4, xcr0;
 
-	cpuid(0, 0, &a, &b, &c, &d);
-	if (a >= 7)
-		cpuid(7, 0, &a, &b, &c, &d);
-	else
-		b = 0;
-	if (!(b & CPUID7_EBX_FSGSBASE))
+	cpuid(0, 0, &leaves, &b, &c, &d);
+	cpuid(7, 0, &a, &b, &c, &d);
+	if (leaves < 7 || !(b & CPUID7_EBX_FSGSBASE))
 		panic("this processor has no FSGSBASE instructions, which "
 		      "Lodge needs (with QEMU: -cpu max, or a named model "
 		      "from IvyBridge or EPYC on)");
@@ -65,28 +59,17 @@ void fpu_init_cpu(void)
 	cr4 = read_cr4() &
 	      ~(CR4_VME | CR4_PVI | CR4_TSD | CR4_PCE | CR4_UMIP | CR4_SMAP |
 		CR4_PKE | CR4_CET | CR4_PKS | CR4_FRED | CR4_OSXSAVE);
-	cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE;
-	if (xcr0)
-		cr4 |= CR4_OSXSAVE;
+	cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
 	if (b & CPUID7_EBX_SMEP)
 		cr4 |= CR4_SMEP;
 	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP) & ~(CR0_EM | CR0_TS));
 	write_cr4(cr4);
-	if (xcr0)
-		xsetbv(0, xcr0);
-
-	if (!first_done) {
+	xsetbv(0, xcr0);
+	if (!host_xcr0)
 		host_xcr0 = xcr0;
-		first_done = true;
-	} else if (xcr0 != host_xcr0) {
+	else if (xcr0 != host_xcr0)
 		panic("processors differ in XCR0: %lx here, %lx on the first",
 		      xcr0, host_xcr0);
-	}
-}
-
-u64 fpu_host_xcr0(void)
-{
-	return host_xcr0;
 }
 
 int fpu_vcpu_init(struct vcpu *v)
@@ -99,7 +82,7 @@ int fpu_vcpu_init(struct vcpu *v)
 	*(u16 *)area = FCW_INIT;
 	*(u32 *)(area + FX_MXCSR) = MXCSR_INIT;
 	v->arch.fpu = area;
-	v->arch.xcr0 = host_xcr0 & XCR0_X87;
+	v->arch.xcr0 = XCR0_X87;
 	msr_vcpu_init(v);
 	return 0;
 }
@@ -113,10 +96,6 @@ void fpu_vcpu_destroy(struct vcpu *v)
 
 void fpu_save(struct vcpu *v)
 {
-	if (!host_xcr0) {
-		__asm__ volatile("fxsave64 (%0)" ::"r"(v->arch.fpu) : "memory");
-		return;
-	}
 	if (v->arch.xcr0 != host_xcr0)
 		xsetbv(0, host_xcr0);
 	__asm__ volatile("xsave64 (%0)" ::"r"(v->arch.fpu), "a"((u32)host_xcr0),
@@ -136,11 +115,6 @@ void fpu_restore(struct vcpu *v)
 	__asm__ volatile("fnclex\n\t"
 			 "emms\n\t"
 			 "fildl %0" ::"m"(zero));
-	if (!host_xcr0) {
-		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->arch.fpu)
-				 : "memory");
-		return;
-	}
 	__asm__ volatile("xrstor64 (%0)" ::"r"(v->arch.fpu),
 			 "a"((u32)host_xcr0), "d"((u32)(host_xcr0 >> 32))
 			 : "memory");

@@ -1,83 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clocks to measure others by, and the CMOS clock. The reference is the ACPI
- * PM timer (3.58 MHz, 24 bits) if it counts, else channel 2 of the PIT (1.19
- * MHz, 16 bits). Used at boot by the boot processor and, for delays, by a
- * processor that starts others or ends the machine; no lock.
+ * The clock to measure others by, and the CMOS clock. The reference is the
+ * ACPI PM timer: 3.58 MHz and 24 bits, so that a host that takes an emulator's
+ * processor away for a while does not hide a wrap as with the PIT's 16 bits.
+ * Used at boot by the boot processor and, for delays, by a processor that
+ * starts others or ends the machine; no lock.
  */
 #include "cpu.h"
 #include "platform.h"
 #include "../core/printk.h"
+#include "../core/string.h"
 
 #define PM_HZ 3579545
 #define PM_MASK 0xffffffU
-#define PIT_HZ 1193182
-#define PIT_MASK 0xffffU
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND 0x43
-#define PIT_GATE 0x61
-
 #define MEASURE_DIVISOR 25 /* a 25th of a second */
 #define SAMPLES 8
-#define READS_MAX 100000000
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA 0x71
 
-static enum { CLOCK_UNKNOWN, CLOCK_PM, CLOCK_PIT } kind;
-
-static void pit_start(void)
+static u32 pm_read(void)
 {
-	outb(PIT_GATE, (inb(PIT_GATE) & ~0x02) | 0x01); /* no speaker */
-	outb(PIT_COMMAND, 0xb4); /* channel 2, both bytes, rate generator */
-	outb(PIT_CHANNEL2, 0);
-	outb(PIT_CHANNEL2, 0); /* 65536 */
+	return inl(acpi_info.pm_timer) & PM_MASK;
 }
 
-/* Counts upwards and wraps at ref_mask(). */
-static u32 ref_read(void)
+static void check_pm_timer(void)
 {
-	u32 v;
+	u32 first = pm_read();
 
-	if (kind == CLOCK_PM)
-		return inl(acpi_info.pm_timer) & PM_MASK;
-	outb(PIT_COMMAND, 0x80); /* latch */
-	v = inb(PIT_CHANNEL2);
-	v |= (u32)inb(PIT_CHANNEL2) << 8;
-	return -v & PIT_MASK;
-}
-
-static u32 ref_mask(void)
-{
-	return kind == CLOCK_PM ? PM_MASK : PIT_MASK;
-}
-
-static u32 ref_hz(void)
-{
-	return kind == CLOCK_PM ? PM_HZ : PIT_HZ;
-}
-
-static bool ref_counts(void)
-{
-	u32 first = ref_read();
-
-	for (int i = 0; i < 10000; i++)
-		if (ref_read() != first)
-			return true;
-	return false;
-}
-
-static void ref_choose(void)
-{
-	if (kind != CLOCK_UNKNOWN)
-		return;
-	kind = CLOCK_PM;
-	if (acpi_info.pm_timer && ref_counts())
-		return;
-	kind = CLOCK_PIT;
-	pit_start();
-	if (!ref_counts())
-		panic("neither the PM timer nor the PIT counts");
+	for (int i = 0; acpi_info.pm_timer && i < 10000; i++)
+		if (pm_read() != first)
+			return;
+	panic("this machine has no ACPI PM timer");
 }
 
 /*
@@ -92,7 +46,7 @@ static void sample(u64 (*counter)(void), u64 *count, u32 *ref)
 	for (int i = 0; i < SAMPLES; i++) {
 		t0 = rdtsc();
 		c = counter();
-		r = ref_read();
+		r = pm_read();
 		t1 = rdtsc();
 		if (t1 - t0 >= best)
 			continue;
@@ -107,13 +61,13 @@ u64 clock_measure(u64 (*counter)(void))
 	u32 ref0 = 0, ref1 = 0, ticks;
 	u64 c0 = 0, c1 = 0;
 
-	ref_choose();
+	check_pm_timer();
 	sample(counter, &c0, &ref0);
-	while (((ref_read() - ref0) & ref_mask()) < ref_hz() / MEASURE_DIVISOR)
+	while (((pm_read() - ref0) & PM_MASK) < PM_HZ / MEASURE_DIVISOR)
 		cpu_relax();
 	sample(counter, &c1, &ref1);
-	ticks = (ref1 - ref0) & ref_mask();
-	return (c1 - c0) * ref_hz() / ticks;
+	ticks = (ref1 - ref0) & PM_MASK;
+	return (c1 - c0) * PM_HZ / ticks;
 }
 
 void delay_us(unsigned int us)
@@ -121,13 +75,12 @@ void delay_us(unsigned int us)
 	u64 left, done = 0;
 	u32 last, now;
 
-	ref_choose();
-	left = (u64)us * ref_hz() / 1000000 + 1;
-	last = ref_read();
+	left = (u64)us * PM_HZ / 1000000 + 1;
+	last = pm_read();
 	while (done < left) {
 		cpu_relax();
-		now = ref_read();
-		done += (now - last) & ref_mask();
+		now = pm_read();
+		done += (now - last) & PM_MASK;
 		last = now;
 	}
 }
@@ -147,23 +100,13 @@ struct cmos_time {
 	u8 sec, min, hour, day, month, year;
 };
 
-static void cmos_sample(struct cmos_time *t)
+static struct cmos_time cmos_sample(void)
 {
 	/* Not while the chip is changing the digits, which takes 2 ms. */
 	for (int i = 0; i < 1000 && cmos_read(0x0a) & 0x80; i++)
 		delay_us(10);
-	t->sec = cmos_read(0);
-	t->min = cmos_read(2);
-	t->hour = cmos_read(4);
-	t->day = cmos_read(7);
-	t->month = cmos_read(8);
-	t->year = cmos_read(9);
-}
-
-static bool cmos_same(const struct cmos_time *a, const struct cmos_time *b)
-{
-	return a->sec == b->sec && a->min == b->min && a->hour == b->hour &&
-	       a->day == b->day && a->month == b->month && a->year == b->year;
+	return (struct cmos_time){ cmos_read(0), cmos_read(2), cmos_read(4),
+				   cmos_read(7), cmos_read(8), cmos_read(9) };
 }
 
 /* Days from 1 January 1970, Gregorian, for years from 2000. */
@@ -180,17 +123,15 @@ static u64 days(unsigned int year, unsigned int month, unsigned int day)
 
 u64 cmos_seconds(void)
 {
-	struct cmos_time t, again;
+	struct cmos_time t = cmos_sample(), again;
+	u8 mode = cmos_read(0x0b);
 	bool pm;
-	u8 mode;
-	int tries = 0;
 
-	cmos_sample(&t);
-	for (cmos_sample(&again); !cmos_same(&t, &again) && tries++ < 10;
-	     cmos_sample(&again))
-		t = again;
-
-	mode = cmos_read(0x0b);
+	for (int i = 0; i < 10; i++, t = again) {
+		again = cmos_sample();
+		if (!memcmp(&t, &again, sizeof(t)))
+			break;
+	}
 	pm = t.hour & 0x80;
 	t.hour &= 0x7f;
 	if (!(mode & 4)) { /* packed decimal */
