@@ -38,8 +38,8 @@ static struct iret_frame kernel_frame(u64 rip)
 }
 
 /* Vectors of ring 3 that the stub hands over; the rest come to us. */
-#define DIRECT_VECTORS                                                      \
-	(BIT(0) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(10) |    \
+#define DIRECT_VECTORS                                                   \
+	(BIT(0) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(10) | \
 	 BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(16) | BIT(17) | BIT(19))
 
 static s64 do_set_callbacks(struct vcpu *v, gpa_t gpa)
@@ -75,13 +75,12 @@ static s64 do_set_callbacks(struct vcpu *v, gpa_t gpa)
 	return 0;
 }
 
-static s64 do_fill(struct vcpu *v, gva_t va, u64 error)
+static __hot s64 do_fill(struct vcpu *v, gva_t va, u64 error)
 {
 	u32 ignored;
 
-	if (!is_canonical(va) ||
-	    (pt_index(va, 4) >= LODGE_SLOT_FIRST &&
-	     pt_index(va, 4) <= LODGE_SLOT_LAST))
+	if (!is_canonical(va) || (pt_index(va, 4) >= LODGE_SLOT_FIRST &&
+				  pt_index(va, 4) <= LODGE_SLOT_LAST))
 		return -LODGE_EINVAL;
 	switch (shadow_fault(v, va, error & (PF_W | PF_U | PF_I), &ignored)) {
 	case FAULT_FILLED:
@@ -198,8 +197,8 @@ static s64 vcpu_down(struct vcpu *v)
 }
 
 /* Registers a record of the vCPU in guest memory; 0 takes it back. */
-static s64 set_area(struct vcpu *v, struct vcpu *target, gpa_t gpa,
-		    size_t size, gpa_t *where)
+static s64 set_area(struct vcpu *v, struct vcpu *target, gpa_t gpa, size_t size,
+		    gpa_t *where)
 {
 	if (gpa & 7)
 		return -LODGE_EINVAL;
@@ -281,7 +280,7 @@ static s64 do_shutdown(struct vcpu *v, u64 reason)
 
 static s64 do_batch(struct vcpu *v, gpa_t gpa, u64 count);
 
-static s64 call(struct vcpu *v, u64 number, const u64 a[5])
+static __hot s64 call(struct vcpu *v, u64 number, const u64 a[5])
 {
 	if (number < ARRAY_SIZE(v->counters.hypercall))
 		v->counters.hypercall[number]++;
@@ -369,7 +368,7 @@ static s64 do_batch(struct vcpu *v, gpa_t gpa, u64 count)
 	return 0;
 }
 
-void hypercall(struct vcpu *v)
+void __hot hypercall(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 	u64 args[5] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8 };

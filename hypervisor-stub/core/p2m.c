@@ -126,7 +126,8 @@ int p2m_map(struct p2m *p, gpa_t gpa, mpa_t mpa, unsigned int order)
 	return err;
 }
 
-mpa_t p2m_lookup_order(const struct p2m *p, gpa_t gpa, unsigned int *order)
+mpa_t __hot p2m_lookup_order(const struct p2m *p, gpa_t gpa,
+			     unsigned int *order)
 {
 	u64 *table = READ_ONCE(p->root);
 	int level;
@@ -148,7 +149,7 @@ mpa_t p2m_lookup_order(const struct p2m *p, gpa_t gpa, unsigned int *order)
 	}
 }
 
-mpa_t p2m_lookup(const struct p2m *p, gpa_t gpa)
+mpa_t __hot p2m_lookup(const struct p2m *p, gpa_t gpa)
 {
 	unsigned int order;
 

@@ -31,7 +31,7 @@ static unsigned int root_hash(gpa_t gpa)
 	return (gpa >> PAGE_SHIFT) * 0x9e3779b97f4a7c15UL >> 56;
 }
 
-static struct root *root_find(struct shadow *s, gpa_t gpa)
+static __hot struct root *root_find(struct shadow *s, gpa_t gpa)
 {
 	struct root *r;
 
@@ -118,7 +118,8 @@ static void cache_remove(struct domain *d, const struct root *r)
 		struct entry_root *cache = d->vcpu[i]->arch.area.cfg->root;
 
 		for (j = 0; j < CFG_ROOT_COUNT; j++)
-			if (cache[j].hardware && (!r || cache[j].guest == r->gpa))
+			if (cache[j].hardware &&
+			    (!r || cache[j].guest == r->gpa))
 				WRITE_ONCE(cache[j].hardware, 0);
 	}
 }
@@ -231,7 +232,7 @@ bool shadow_reclaim(struct vcpu *v)
 	return READ_ONCE(s->page_count) < before;
 }
 
-int shadow_load_root(struct vcpu *v, gpa_t gpa)
+int __hot shadow_load_root(struct vcpu *v, gpa_t gpa)
 {
 	struct shadow *s = &v->domain->shadow;
 	unsigned int tries;
@@ -276,14 +277,14 @@ void shadow_unload(struct vcpu *v)
 	spin_unlock(&s->roots_lock);
 }
 
-void shadow_sync_root(struct vcpu *v, mpa_t cr3)
+void __hot shadow_sync_root(struct vcpu *v, mpa_t cr3)
 {
 	const u64 *l4 = mpa_to_virt(cr3 & PTE_ADDR);
 
 	WRITE_ONCE(v->root, (struct root *)l4[SLOT_ROOT]);
 }
 
-mpa_t shadow_cr3(const struct vcpu *v)
+mpa_t __hot shadow_cr3(const struct vcpu *v)
 {
 	return v->root->l4[v->id];
 }
@@ -333,7 +334,8 @@ void shadow_destroy(struct domain *d)
 	garbage_finish(&g);
 	for (i = SLOT_KERNEL; i < 512; i++)
 		if (s->kernel[i] & PTE_P)
-			shadow_page_free(d, mpa_to_virt(s->kernel[i] & PTE_ADDR));
+			shadow_page_free(d,
+					 mpa_to_virt(s->kernel[i] & PTE_ADDR));
 	shadow_page_free(d, s->kernel);
 	s->kernel = NULL;
 	if (s->page_count)

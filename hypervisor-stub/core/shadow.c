@@ -43,10 +43,11 @@ static bool in_hv_slots(gva_t va)
 	return slot >= LODGE_SLOT_FIRST && slot <= LODGE_SLOT_LAST;
 }
 
-static void lock_tree(struct vcpu *v, gva_t va, struct tree *t)
+static __hot void lock_tree(struct vcpu *v, gva_t va, struct tree *t)
 {
 	struct domain *d = v->domain;
 
+	t->piece_valid = false;
 	t->d = d;
 	t->guest = v->root->gpa;
 	if (va >> 63) {
@@ -84,7 +85,7 @@ static bool allowed(u64 perm, u32 error)
  * Sets A on all levels and, for a write, D on the leaf, as the processor
  * would: only while the entry is still what was walked.
  */
-static bool set_accessed(struct guest_walk *w, bool write)
+static __hot bool set_accessed(struct guest_walk *w, bool write)
 {
 	int level;
 
@@ -106,28 +107,30 @@ static bool set_accessed(struct guest_walk *w, bool write)
 }
 
 /* 0, or -ENOMEM: nothing decided. */
-static int fault_locked(struct tree *t, struct vcpu *v, gva_t va, u32 error,
-			u32 *guest_error, enum fault_result *result)
+static __hot int fault_locked(struct tree *t, struct vcpu *v, gva_t va,
+			      u32 error, u32 *guest_error,
+			      enum fault_result *result)
 {
 	struct guest_walk w;
 	struct garbage g;
 	int err;
 
-	do {
-		guest_walk(t->d, t->guest, va, &w);
-		if (!w.level) {
-			*guest_error = error & ~(PF_P | PF_RSVD);
-			if (w.bad)
-				*guest_error |= PF_P | PF_RSVD;
-			*result = w.bad ? FAULT_BAD_GPA : FAULT_GUEST;
-			return 0;
-		}
-		if (!allowed(w.perm, error)) {
-			*guest_error = (error & ~PF_RSVD) | PF_P;
-			*result = FAULT_GUEST;
-			return 0;
-		}
-	} while (!set_accessed(&w, error & PF_W));
+	guest_walk(t->d, t->guest, va, &w);
+	if (!w.level) {
+		*guest_error = error & ~(PF_P | PF_RSVD);
+		if (w.bad)
+			*guest_error |= PF_P | PF_RSVD;
+		*result = w.bad ? FAULT_BAD_GPA : FAULT_GUEST;
+		return 0;
+	}
+	if (!allowed(w.perm, error)) {
+		*guest_error = (error & ~PF_RSVD) | PF_P;
+		*result = FAULT_GUEST;
+		return 0;
+	}
+	*result = FAULT_FILLED; /* or it changes just now: fault once more */
+	if (!set_accessed(&w, error & PF_W))
+		return 0;
 
 	garbage_init(&g, t->d);
 	err = tree_fill(t, va, &w, &g, &v->counters);
@@ -142,12 +145,11 @@ static int fault_locked(struct tree *t, struct vcpu *v, gva_t va, u32 error,
 	/* v's private top-level table may not have this slot yet. */
 	WRITE_ONCE(((u64 *)mpa_to_virt(v->root->l4[v->id]))[pt_index(va, 4)],
 		   t->top[pt_index(va, 4)]);
-	*result = FAULT_FILLED;
 	return 0;
 }
 
-enum fault_result shadow_fault(struct vcpu *v, gva_t va, u32 error,
-			       u32 *guest_error)
+enum fault_result __hot shadow_fault(struct vcpu *v, gva_t va, u32 error,
+				     u32 *guest_error)
 {
 	enum fault_result result = FAULT_NOMEM;
 	unsigned int tries;
@@ -170,12 +172,10 @@ enum fault_result shadow_fault(struct vcpu *v, gva_t va, u32 error,
 	return FAULT_NOMEM;
 }
 
-static void flush_root(struct domain *d, struct root *r, gva_t first,
-		       gva_t last)
+static __hot void flush_root(struct domain *d, struct root *r, gva_t first,
+			     gva_t last)
 {
-	struct tree t = {
-		.d = d, .root = r, .top = r->master, .guest = r->gpa
-	};
+	struct tree t = { .d = d, .root = r, .top = r->master, .guest = r->gpa };
 	struct garbage g;
 
 	garbage_init(&g, d);
@@ -186,9 +186,9 @@ static void flush_root(struct domain *d, struct root *r, gva_t first,
 static void flush_kernel(struct vcpu *v, gva_t first, gva_t last)
 {
 	struct shadow *s = &v->domain->shadow;
-	struct tree t = {
-		.d = v->domain, .top = s->kernel, .guest = v->root->gpa
-	};
+	struct tree t = { .d = v->domain,
+			  .top = s->kernel,
+			  .guest = v->root->gpa };
 	struct garbage g;
 
 	spin_lock(&s->kernel_lock);
@@ -213,7 +213,8 @@ static void flush_everything(struct vcpu *v)
 	flush_kernel(v, KERNEL_FIRST, KERNEL_LAST);
 }
 
-s64 shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start, gva_t end)
+s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
+		       gva_t end)
 {
 	gva_t first = start & PAGE_MASK, last = end - 1;
 	struct root *r = v->root;

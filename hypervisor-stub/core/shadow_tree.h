@@ -14,6 +14,10 @@ struct tree {
 	struct root *root;
 	u64 *top; /* level 4 */
 	gpa_t guest; /* guest top-level table that it follows */
+	/* the 2 MiB piece of the p2m that was looked up last */
+	bool piece_valid;
+	gpa_t piece_gpa;
+	mpa_t piece_mpa;
 };
 
 /*

@@ -13,7 +13,7 @@
 #include "../x86/platform.h"
 #include "domain.h"
 
-void shootdown(struct domain *d)
+void __hot shootdown(struct domain *d)
 {
 	struct pcpu *self = this_pcpu();
 	u64 count[MAX_CPUS];

@@ -131,7 +131,7 @@ void tree_clear(struct tree *t, unsigned int from, unsigned int to,
  * Writes a leaf. The processors may go on with the old one only if the new
  * one allows all that it did, on the same frame.
  */
-static void set_leaf(u64 *e, u64 leaf, struct garbage *g)
+static __hot void set_leaf(u64 *e, u64 leaf, struct garbage *g)
 {
 	u64 old = *e;
 
@@ -145,10 +145,32 @@ static void set_leaf(u64 *e, u64 leaf, struct garbage *g)
 }
 
 /*
+ * p2m_lookup_order(), remembering the last 2 MiB piece: neighbours are most
+ * often in the same. The p2m does not change while the tree is locked.
+ */
+static mpa_t lookup(struct tree *t, gpa_t gpa, unsigned int *order)
+{
+	gpa_t piece = gpa & ~(LARGE_SIZE - 1);
+	mpa_t mpa;
+
+	if (t->piece_valid && t->piece_gpa == piece) {
+		*order = LARGE_ORDER;
+		return t->piece_mpa + (gpa - piece);
+	}
+	mpa = p2m_lookup_order(&t->d->p2m, gpa, order);
+	if (mpa != INVALID_MPA && *order == LARGE_ORDER) {
+		t->piece_valid = true;
+		t->piece_gpa = piece;
+		t->piece_mpa = mpa - (gpa - piece);
+	}
+	return mpa;
+}
+
+/*
  * The leaf for guest entry ge of this level (1 or 2), upper being the rights
  * of the levels above; 0 if there may be none.
  */
-static u64 make_leaf(struct domain *d, u64 ge, int level, u64 upper)
+static __hot u64 make_leaf(struct tree *t, u64 ge, int level, u64 upper)
 {
 	u64 size = pt_size(level), leaf;
 	unsigned int order;
@@ -156,10 +178,10 @@ static u64 make_leaf(struct domain *d, u64 ge, int level, u64 upper)
 
 	if ((ge & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
 		return 0;
-	mpa = p2m_lookup_order(&d->p2m, ge & PTE_ADDR & ~(size - 1), &order);
+	mpa = lookup(t, ge & PTE_ADDR & ~(size - 1), &order);
 	if (mpa == INVALID_MPA || (level == 2 && order != LARGE_ORDER))
 		return 0;
-	DEBUG_BUG_ON(frame_owner(mpa) != d->id);
+	DEBUG_BUG_ON(frame_owner(mpa) != t->d->id);
 	leaf = mpa | PTE_P | PTE_A | PTE_D | (upper & ge & PTE_U) |
 	       ((upper | ge) & PTE_NX);
 	if (upper & ge & PTE_W & (ge & PTE_D ? ~0UL : 0UL))
@@ -170,7 +192,7 @@ static u64 make_leaf(struct domain *d, u64 ge, int level, u64 upper)
 }
 
 /* The table of level `to` for va, made on the way; NULL: no memory. */
-static u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
+static __hot u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
 {
 	u64 *table = t->top;
 	int level;
@@ -194,9 +216,9 @@ static u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
 }
 
 /* Neighbours of the leaf at index, out of the same guest table. */
-static void fill_window(struct tree *t, u64 *table, gva_t va,
-			const struct guest_walk *w, struct garbage *g,
-			struct lodge_counters *count)
+static __hot void fill_window(struct tree *t, u64 *table, gva_t va,
+			      const struct guest_walk *w, struct garbage *g,
+			      struct lodge_counters *count)
 {
 	unsigned int window = va >> 63 ? WINDOW_KERNEL : WINDOW_USER;
 	unsigned int index = pt_index(va, 1);
@@ -212,7 +234,7 @@ static void fill_window(struct tree *t, u64 *table, gva_t va,
 		else /* a part of a large guest page, in small frames */
 			ge = (w->entry[w->level] & ~PTE_ADDR) |
 			     (ALIGN_DOWN(w->gpa, LARGE_SIZE) + i * PAGE_SIZE);
-		leaf = make_leaf(t->d, ge, 1, w->upper);
+		leaf = make_leaf(t, ge, 1, w->upper);
 		if (!leaf)
 			continue;
 		set_leaf(&table[i], leaf, g);
@@ -220,15 +242,15 @@ static void fill_window(struct tree *t, u64 *table, gva_t va,
 	}
 }
 
-int tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
-	      struct garbage *g, struct lodge_counters *count)
+int __hot tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
+		    struct garbage *g, struct lodge_counters *count)
 {
 	u64 ge = (w->entry[w->level] & ~PTE_ADDR) | (w->gpa & PAGE_MASK);
 	u64 *table, leaf;
 
 	count->fills++;
 	if (w->level >= 2) {
-		leaf = make_leaf(t->d, ge, 2, w->upper);
+		leaf = make_leaf(t, ge, 2, w->upper);
 		if (leaf) {
 			table = descend(t, va, 2, g);
 			if (!table)
@@ -240,7 +262,7 @@ int tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
 			return 0;
 		}
 	}
-	leaf = make_leaf(t->d, ge, 1, w->upper);
+	leaf = make_leaf(t, ge, 1, w->upper);
 	if (!leaf)
 		return -LODGE_EFAULT;
 	table = descend(t, va, 1, g);
@@ -271,15 +293,15 @@ static u64 read_accessed(u64 *e)
 	return 0; /* it is being changed: not now */
 }
 
-static void prefill_table(struct tree *t, gva_t base, u64 *guest,
-			  u64 upper, unsigned int *left, struct garbage *g,
+static void prefill_table(struct tree *t, gva_t base, u64 *guest, u64 upper,
+			  unsigned int *left, struct garbage *g,
 			  struct lodge_counters *count)
 {
 	u64 *table = NULL, leaf;
 	unsigned int i;
 
 	for (i = 0; i < 512 && *left; i++) {
-		leaf = make_leaf(t->d, read_accessed(&guest[i]), 1, upper);
+		leaf = make_leaf(t, read_accessed(&guest[i]), 1, upper);
 		if (!leaf)
 			continue;
 		if (!table)
@@ -293,8 +315,8 @@ static void prefill_table(struct tree *t, gva_t base, u64 *guest,
 }
 
 static void prefill(struct tree *t, u64 *guest, int level, gva_t base,
-		    u64 upper, bool down, unsigned int *left,
-		    struct garbage *g, struct lodge_counters *count)
+		    u64 upper, bool down, unsigned int *left, struct garbage *g,
+		    struct lodge_counters *count)
 {
 	unsigned int n = level == 4 ? 256 : 512, k, i;
 
@@ -371,9 +393,9 @@ static struct view view_below(struct domain *d, const struct view *v, u64 ge,
 	return below;
 }
 
-static void resync_table(struct tree *t, u64 *table, int level, gva_t base,
-			 gva_t first, gva_t last, const struct view *v,
-			 struct garbage *g)
+static __hot void resync_table(struct tree *t, u64 *table, int level,
+			       gva_t base, gva_t first, gva_t last,
+			       const struct view *v, struct garbage *g)
 {
 	u64 size = pt_size(level);
 	unsigned int i = first > base ? (first - base) / size : 0;
@@ -391,7 +413,7 @@ static void resync_table(struct tree *t, u64 *table, int level, gva_t base,
 		if (is_leaf(*e, level)) {
 			if (level > 1 && !v->large && !is_leaf(ge, level))
 				ge = 0; /* the guest has split it */
-			set_leaf(e, make_leaf(t->d, ge, level, v->upper), g);
+			set_leaf(e, make_leaf(t, ge, level, v->upper), g);
 			continue;
 		}
 		below = view_below(t->d, v, ge, level);
@@ -403,7 +425,8 @@ static void resync_table(struct tree *t, u64 *table, int level, gva_t base,
 	}
 }
 
-void tree_resync(struct tree *t, gva_t first, gva_t last, struct garbage *g)
+void __hot tree_resync(struct tree *t, gva_t first, gva_t last,
+		       struct garbage *g)
 {
 	mpa_t mpa = p2m_lookup(&t->d->p2m, t->guest);
 	const u64 *guest = mpa == INVALID_MPA ? NULL : mpa_to_virt(mpa);

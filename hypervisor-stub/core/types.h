@@ -46,6 +46,8 @@ typedef u64 gva_t; /* guest-virtual address */
 	((type *)((char *)(ptr) - offsetof(type, member)))
 #define __packed __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
+/* On the way of most entries: put side by side, to touch few pages. */
+#define __hot __attribute__((hot))
 #define __noreturn __attribute__((noreturn))
 #define __printf(f, a) __attribute__((format(printf, f, a)))
 #define likely(x) __builtin_expect(!!(x), 1)

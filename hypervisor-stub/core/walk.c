@@ -10,7 +10,8 @@
 
 #define PERM_AND (PTE_W | PTE_U)
 
-bool guest_walk(struct domain *d, gpa_t root, gva_t va, struct guest_walk *w)
+bool __hot guest_walk(struct domain *d, gpa_t root, gva_t va,
+		      struct guest_walk *w)
 {
 	u64 perm = PERM_AND;
 	gpa_t table = root;

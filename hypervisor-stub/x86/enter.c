@@ -110,7 +110,7 @@ static struct vcpu *reschedule(struct pcpu *p, struct vcpu *prev)
 }
 
 /* Gives v an upcall if events are pending and it can take one. */
-static void deliver_events(struct vcpu *v)
+static __hot void deliver_events(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
@@ -127,7 +127,7 @@ static void deliver_events(struct vcpu *v)
 }
 
 /* Last look at what iretq will load; see the top of the file. */
-static void check_regs(struct vcpu *v)
+static __hot void check_regs(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
@@ -138,7 +138,7 @@ static void check_regs(struct vcpu *v)
 	r->rflags = (r->rflags & ~FLAGS_FORBIDDEN) | RFLAGS_IF | RFLAGS_ONE;
 }
 
-static void __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
+static void __hot __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
 {
 	void (*enter)(u64 cr3, u64 reload) = (void *)stub_addr_enter;
 	bool reload = v->arch.segs_reload;
@@ -162,7 +162,7 @@ static void __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
 	__builtin_unreachable();
 }
 
-static void __noreturn __attribute__((used)) guest_loop(void)
+static void __hot __noreturn __attribute__((used)) guest_loop(void)
 {
 	struct pcpu *p = this_pcpu();
 	struct vcpu *v;
@@ -190,7 +190,7 @@ static void __noreturn __attribute__((used)) guest_loop(void)
 	}
 }
 
-void guest_return(void)
+void __hot guest_return(void)
 {
 	u64 top = (u64)this_pcpu()->stack + STACK_SIZE;
 

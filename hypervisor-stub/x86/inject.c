@@ -30,7 +30,7 @@ bool in_iret_sequence(const struct vcpu *v, u64 rip)
 	return v->cb_valid && rip >= v->cb.iret && rip < v->cb.iret_end;
 }
 
-void inject(struct vcpu *v, u64 vector, u64 error)
+void __hot inject(struct vcpu *v, u64 vector, u64 error)
 {
 	struct lodge_exception *exc = &v->page->exc;
 	struct regs *r = v->regs;

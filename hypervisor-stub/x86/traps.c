@@ -15,7 +15,7 @@
 #include "pcpu.h"
 #include "platform.h"
 
-void guest_exit(u64 guest_cr3, u64 cr2);
+void __hot guest_exit(u64 guest_cr3, u64 cr2);
 void guest_iret_fault(u64 offset);
 void host_trap(struct regs *r);
 void ist_trap(u64 vector, u64 offset, u64 old_cr3);
@@ -43,21 +43,20 @@ static void physical_interrupt(u64 vector)
 }
 
 /* Bookkeeping common to all entries from a guest. */
-static struct vcpu *enter_host(struct pcpu *p, u64 guest_cr3)
+static __hot struct vcpu *enter_host(struct pcpu *p, u64 guest_cr3)
 {
 	struct vcpu *v = p->current;
 
 	debugreg_unload(v);
 	shadow_sync_root(v, guest_cr3);
 	/* Pairs with shootdown(): the root is known before we are out. */
-	__atomic_store_n(&p->entry_count, p->entry_count + 1,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&p->entry_count, p->entry_count + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_RELEASE);
 	v->counters.entries++;
 	return v;
 }
 
-static void guest_page_fault(struct vcpu *v, u64 cr2)
+static __hot void guest_page_fault(struct vcpu *v, u64 cr2)
 {
 	struct regs *r = v->regs;
 	u32 guest_error = 0;
@@ -103,7 +102,7 @@ static void guest_exception(struct vcpu *v)
 	inject(v, r->vector, r->error);
 }
 
-static void dispatch(struct vcpu *v, u64 cr2)
+static __hot void dispatch(struct vcpu *v, u64 cr2)
 {
 	struct regs *r = v->regs;
 
@@ -155,8 +154,7 @@ void guest_iret_fault(u64 offset)
 
 	debugreg_unload(v);
 	memcpy(&fault, (char *)v->arch.area.stack + offset, sizeof(fault));
-	__atomic_store_n(&p->entry_count, p->entry_count + 1,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&p->entry_count, p->entry_count + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_RELEASE);
 	memcpy(v->regs, &fault, offsetof(struct regs, rip));
 	if (!regs_user(v->regs)) {
