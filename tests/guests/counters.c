@@ -31,8 +31,7 @@ static void test_shared(void)
 	CHECK(shared.pending[0] == 0 && shared.pending[63] == 0 &&
 		      shared.mask[0] == -1UL && shared.mask[63] == -1UL,
 	      "the shared page is not set up");
-	CHECK(shared.wall_nsec < 1000000000, "wall_nsec %u",
-	      shared.wall_nsec);
+	CHECK(shared.wall_nsec < 1000000000, "wall_nsec %u", shared.wall_nsec);
 	CHECK_EQ(hc(LODGE_HC_SET_SHARED, gpa(&shared)), -LODGE_EEXIST);
 	CHECK_EQ(hc(LODGE_HC_SET_SHARED, root_gpa), -LODGE_EEXIST);
 }

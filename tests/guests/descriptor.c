@@ -51,8 +51,7 @@ static void test_every_access(void)
 
 			accepted += !result;
 			if (!result)
-				CHECK((allowed(access, flags) &&
-				       access & 0x80),
+				CHECK((allowed(access, flags) && access & 0x80),
 				      "descriptor %lx was accepted", value);
 			else
 				CHECK(result == -LODGE_EINVAL,
@@ -69,10 +68,17 @@ static void test_every_access(void)
 
 static void test_slots(void)
 {
-	static const u64 bad[] = { 0,  1,  2,  3,	  4,	    5,	  6,
-				   8,  10, 11, 16,	  17,	    18,	  20,
-				   31, 63, 64, 8191, 8192, 1UL << 32, -1UL,
-				   (1UL << 32) + 12 };
+	static const u64 bad[] = { 0,	 1,
+				   2,	 3,
+				   4,	 5,
+				   6,	 8,
+				   10,	 11,
+				   16,	 17,
+				   18,	 20,
+				   31,	 63,
+				   64,	 8191,
+				   8192, 1UL << 32,
+				   -1UL, (1UL << 32) + 12 };
 	size_t i;
 
 	for (i = 0; i < array_size(bad); i++)

@@ -97,8 +97,9 @@ static void test_vif_values(void)
 
 static void test_refusals(void)
 {
-	static const u64 bad_port[] = { 0, 4095, 4096, 4097, 1UL << 16,
-					1UL << 32, -1UL, (1UL << 32) + 1 };
+	static const u64 bad_port[] = { 0,    4095,	      4096,
+					4097, 1UL << 16,      1UL << 32,
+					-1UL, (1UL << 32) + 1 };
 	u64 timer = bind_virq(LODGE_VIRQ_TIMER, 0, hit);
 	size_t i;
 

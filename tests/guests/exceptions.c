@@ -57,7 +57,8 @@ static void test_user(void)
 	CHECK_EQ(user_call(u_read, 0x8000000000000000, 0), GP);
 	CHECK_EQ(user_call(u_read, 0x0000800000000000, 0), GP);
 	CHECK_EQ(user_call(u_icebp, 0, 0) == DB ||
-		 this_cpu()->fault.vector == UD, 1);
+			 this_cpu()->fault.vector == UD,
+		 1);
 }
 
 static void test_user_float(void)
@@ -157,8 +158,7 @@ static void test_kernel(void)
 	      "bad stack address: %s", vector_name(cpu->fault.vector));
 	expect_kernel(k_jump, 1UL << 63, GP);
 	expect_kernel(k_load_ds, 0x80, GP);
-	CHECK((cpu->fault.error & ~7UL) == 0x80, "error %lx",
-	      cpu->fault.error);
+	CHECK((cpu->fault.error & ~7UL) == 0x80, "error %lx", cpu->fault.error);
 	expect_kernel(k_load_ds, 0x7ff8, GP);
 	expect_kernel(k_load_ss, 0x2b, GP);
 	expect_kernel(k_load_ss, 0x88, GP);
@@ -209,8 +209,10 @@ static u64 bad_stack(u64 rsp, u64 b, u64 c)
 
 static void test_double_fault(void)
 {
-	static const u64 bad[] = { KMAP_BASE + 0x10000, 1UL << 63, 0, 8,
-				   0x30000000, LODGE_AREA_BASE + 0x1000 };
+	static const u64 bad[] = {
+		KMAP_BASE + 0x10000,	 1UL << 63, 0, 8, 0x30000000,
+		LODGE_AREA_BASE + 0x1000
+	};
 	size_t i;
 
 	for (i = 0; i < array_size(bad); i++) {

@@ -36,8 +36,8 @@ static void test_permissions(void)
 		readable[i] = probe(do_read, address, 0, 0) == NO_FAULT;
 		if (!readable[i])
 			continue;
-		writable[i] = probe(do_write, address,
-				    this_cpu()->fault.rax, 0) == NO_FAULT;
+		writable[i] = probe(do_write, address, this_cpu()->fault.rax,
+				    0) == NO_FAULT;
 		printf(" %lx%s", i, writable[i] ? "w" : "r");
 		CHECK_EQ(user_call(u_read, address, 0), PF);
 		CHECK_EQ(user_call(u_write, address, 0), PF);

@@ -35,12 +35,18 @@ static const struct {
 	u64 length;
 	const char *name;
 } ways[] = {
-	{ "\x0f\x05", 2, "syscall" },	{ "\xcd\x80", 2, "int 0x80" },
-	{ "\xcc", 1, "int3" },		{ "\xcd\x04", 2, "int 4" },
-	{ "\xf1", 1, "icebp" },		{ "\x0f\x0b", 2, "ud2" },
-	{ "\xcd\x82", 2, "int 0x82" },	{ "\xcd\x84", 2, "int 0x84" },
-	{ "\x90", 1, "nop" },		{ "\x0f\xa2", 2, "cpuid" },
-	{ "\x0f\x20\xd8", 3, "mov %cr3" }, { "\xf4", 1, "hlt" },
+	{ "\x0f\x05", 2, "syscall" },
+	{ "\xcd\x80", 2, "int 0x80" },
+	{ "\xcc", 1, "int3" },
+	{ "\xcd\x04", 2, "int 4" },
+	{ "\xf1", 1, "icebp" },
+	{ "\x0f\x0b", 2, "ud2" },
+	{ "\xcd\x82", 2, "int 0x82" },
+	{ "\xcd\x84", 2, "int 0x84" },
+	{ "\x90", 1, "nop" },
+	{ "\x0f\xa2", 2, "cpuid" },
+	{ "\x0f\x20\xd8", 3, "mov %cr3" },
+	{ "\xf4", 1, "hlt" },
 	{ "\xcd\x83", 2, "int 0x83" },
 };
 
@@ -89,8 +95,8 @@ static void test_ring1(u64 way)
 	/* rax: VERSION; rdi: a root that int $0x84 finds. */
 	vector = probe(jump, rip, LODGE_HC_VERSION, root_gpa);
 	irq_off();
-	printf("  ring 1, %s: %s at %lx\n", ways[way].name,
-	       vector_name(vector), this_cpu()->fault.rip);
+	printf("  ring 1, %s: %s at %lx\n", ways[way].name, vector_name(vector),
+	       this_cpu()->fault.rip);
 	CHECK(vector == GP || vector == PF || vector == way || vector < 0x81,
 	      "ring 1, %s: %s", ways[way].name, vector_name(vector));
 }

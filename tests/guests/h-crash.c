@@ -88,8 +88,7 @@ static void iret_no_frame(void)
 static void iret_wild(void)
 {
 	asm volatile("mov %0, %%rsp; push $0x18; push $0; push $0x202\n"
-		     "push $0x10; push %1; int $0x83" ::"r"(
-			     this_cpu()->stack),
+		     "push $0x10; push %1; int $0x83" ::"r"(this_cpu()->stack),
 		     "r"(1UL << 63));
 }
 

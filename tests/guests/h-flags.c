@@ -10,10 +10,10 @@
 #include "user.h"
 
 /* Ring 1: flags in rdi, then one way in; leaves the flags as they were. */
-#define FLAGS_THEN(name, insn)                                       \
-	u64 name(u64 flags, u64 b, u64 c);                           \
-	asm(".text\n.globl " #name "\n" #name ":\n"                  \
-	    "push %rbx; push %rdi; popfq\n" insn "\n"                \
+#define FLAGS_THEN(name, insn)                        \
+	u64 name(u64 flags, u64 b, u64 c);            \
+	asm(".text\n.globl " #name "\n" #name ":\n"   \
+	    "push %rbx; push %rdi; popfq\n" insn "\n" \
 	    "pushq $2; popfq; pop %rbx; ret\n")
 
 FLAGS_THEN(flags_hypercall, "xor %eax, %eax; int $0x82");
@@ -52,16 +52,27 @@ static bool swallow(struct regs *r)
 }
 
 static const u64 flags[] = {
-	X86_NT,	  X86_AC,	     X86_DF,	1 << 21, X86_IOPL, X86_RF,
-	1 << 17,  1 << 19 | 1 << 20, X86_TF,	X86_TF | X86_NT | X86_DF,
+	X86_NT,
+	X86_AC,
+	X86_DF,
+	1 << 21,
+	X86_IOPL,
+	X86_RF,
+	1 << 17,
+	1 << 19 | 1 << 20,
+	X86_TF,
+	X86_TF | X86_NT | X86_DF,
 	X86_NT | X86_AC | X86_DF | X86_IOPL | 1 << 21,
-	0xffffffffUL & ~X86_TF, 0xffffffffUL, 0,
+	0xffffffffUL & ~X86_TF,
+	0xffffffffUL,
+	0,
 };
 
 static void test_ring1_flags(void)
 {
-	static const ring1_fn fn[] = { flags_hypercall, flags_root,  flags_ud2,
-				       flags_int3,	flags_int80, flags_fault,
+	static const ring1_fn fn[] = { flags_hypercall, flags_root,
+				       flags_ud2,	flags_int3,
+				       flags_int80,	flags_fault,
 				       flags_gp,	flags_syscall };
 	size_t i, n;
 
@@ -74,8 +85,9 @@ static void test_ring1_flags(void)
 
 static void test_ring3_flags(void)
 {
-	static void (*const rip[])(void) = { u_syscall, u_int80, u_ud2, u_int3,
-					     u_divide, u_flags_syscall };
+	static void (*const rip[])(void) = { u_syscall, u_int80,
+					     u_ud2,	u_int3,
+					     u_divide,	u_flags_syscall };
 	struct regs r;
 	size_t i, n;
 
@@ -93,11 +105,11 @@ static void test_ring3_flags(void)
 
 u64 watched_ss = LODGE_KERNEL_DS;
 
-#define SS_THEN(name, insn)                                       \
-	u64 name(u64 a, u64 b, u64 c);                            \
-	asm(".text\n.globl " #name "\n" #name ":\n"               \
-	    "push %rbx; xor %eax, %eax; mov $0x7000, %edi\n"      \
-	    "mov watched_ss, %ss\n" insn "\n"                     \
+#define SS_THEN(name, insn)                                  \
+	u64 name(u64 a, u64 b, u64 c);                       \
+	asm(".text\n.globl " #name "\n" #name ":\n"          \
+	    "push %rbx; xor %eax, %eax; mov $0x7000, %edi\n" \
+	    "mov watched_ss, %ss\n" insn "\n"                \
 	    "pop %rbx; ret\n")
 
 SS_THEN(ss_hypercall, "int $0x82");
@@ -112,9 +124,9 @@ SS_THEN(ss_int1, "int $1");
 SS_THEN(ss_icebp, ".byte 0xf1");
 
 /* Ring 3: the word stands in user data. */
-#define USER_SS_THEN(name, insn)                                       \
-	void name(void);                                               \
-	asm(".section .utext, \"ax\"\n.globl " #name "\n" #name ":\n"  \
+#define USER_SS_THEN(name, insn)                                      \
+	void name(void);                                              \
+	asm(".section .utext, \"ax\"\n.globl " #name "\n" #name ":\n" \
 	    "mov (%rdi), %ss\n" insn "\n syscall\n ud2\n.text\n")
 
 USER_SS_THEN(user_ss_syscall, "syscall");
@@ -136,12 +148,12 @@ static void watch(u64 address)
 
 static void test_mov_ss(void)
 {
-	static const ring1_fn fn[] = { ss_hypercall, ss_root,	 ss_int3,
-				       ss_int80,     ss_ud2,	 ss_syscall,
-				       ss_fault,     ss_gp,	 ss_int1,
+	static const ring1_fn fn[] = { ss_hypercall, ss_root, ss_int3,
+				       ss_int80,     ss_ud2,  ss_syscall,
+				       ss_fault,     ss_gp,   ss_int1,
 				       ss_icebp };
 	static void (*const rip[])(void) = {
-		user_ss_syscall, user_ss_int80, user_ss_int3, user_ss_ud2,
+		user_ss_syscall, user_ss_int80, user_ss_int3,  user_ss_ud2,
 		user_ss_fault,	 user_ss_int82, user_ss_icebp,
 	};
 	u64 user_address;

@@ -10,25 +10,78 @@
 #include "user.h"
 
 static const u64 selectors[] = {
-	0,    1,    2,	  3,	0x08, 0x0b, 0x10, 0x11,	  0x12,	  0x13,
-	0x18, 0x19, 0x1b, 0x20, 0x23, 0x28, 0x29, 0x2b,	  0x30,	  0x33,
-	0x40, 0x43, 0x63, 0x67, 0x7b, 0x80, 0x81, 0x83,	  0x88,	  0x8b,
-	0x90, 0x93, 0x98, 0x9b, 0xa0, 0xa3, 0xff, 0x7fff, 0xfff8, 0xffff,
-	0x10033, 0xffffffffffff0033, 0x8000000000000010,
+	0,
+	1,
+	2,
+	3,
+	0x08,
+	0x0b,
+	0x10,
+	0x11,
+	0x12,
+	0x13,
+	0x18,
+	0x19,
+	0x1b,
+	0x20,
+	0x23,
+	0x28,
+	0x29,
+	0x2b,
+	0x30,
+	0x33,
+	0x40,
+	0x43,
+	0x63,
+	0x67,
+	0x7b,
+	0x80,
+	0x81,
+	0x83,
+	0x88,
+	0x8b,
+	0x90,
+	0x93,
+	0x98,
+	0x9b,
+	0xa0,
+	0xa3,
+	0xff,
+	0x7fff,
+	0xfff8,
+	0xffff,
+	0x10033,
+	0xffffffffffff0033,
+	0x8000000000000010,
 };
 
 static const u64 rips[] = {
-	0,		    1,
-	0x00007ffffffffffe, 0x0000800000000000,
-	0x8000000000000000, 0xffff7fffffffffff,
-	0xffff800000000000, LODGE_AREA_VCPU,
+	0,
+	1,
+	0x00007ffffffffffe,
+	0x0000800000000000,
+	0x8000000000000000,
+	0xffff7fffffffffff,
+	0xffff800000000000,
+	LODGE_AREA_VCPU,
 	0xffffffffffffffff,
 };
 
 static const u64 all_flags[] = {
-	0,	  2,	    X86_IF | 2, X86_NT | 2,	 X86_TF | X86_IF | 2,
-	X86_IOPL, 1 << 17,  1 << 19,	1 << 20,	 X86_RF,
-	-1UL,	  X86_DF,   X86_AC,	0xffffffffUL & ~X86_TF,
+	0,
+	2,
+	X86_IF | 2,
+	X86_NT | 2,
+	X86_TF | X86_IF | 2,
+	X86_IOPL,
+	1 << 17,
+	1 << 19,
+	1 << 20,
+	X86_RF,
+	-1UL,
+	X86_DF,
+	X86_AC,
+	0xffffffffUL & ~X86_TF,
 };
 
 /* Where ring 1 frames lead: leaves at once, on a stack that works. */
@@ -171,9 +224,10 @@ static void test_flags(void)
 /* Bases that wrgsbase refuses, in ring 1 and in the hypervisor. */
 static void test_bases(void)
 {
-	static const u64 base[] = { 1UL << 63, 0x0000800000000000,
-				    0xfffe800000000000, 1, -1UL,
-				    LODGE_AREA_BASE };
+	static const u64 base[] = {
+		1UL << 63, 0x0000800000000000, 0xfffe800000000000, 1,
+		-1UL,	   LODGE_AREA_BASE
+	};
 	size_t i;
 
 	for (i = 0; i < array_size(base); i++) {

@@ -31,10 +31,10 @@ static int bad_count;
 static void make_bad_frames(void)
 {
 	static const u64 fixed[] = {
-		0xfee00000,  0xfec00000,	0xfed00000, 0xe0000000,
-		0xb0000000,  0x80000000,	0xfffff000, 1UL << 32,
-		1UL << 33,   1UL << 36,		1UL << 39,  1UL << 40,
-		1UL << 45,   1UL << 46,		1UL << 51,  0x000ffffffffff000,
+		0xfee00000,	    0xfec00000, 0xfed00000, 0xe0000000,
+		0xb0000000,	    0x80000000, 0xfffff000, 1UL << 32,
+		1UL << 33,	    1UL << 36,	1UL << 39,  1UL << 40,
+		1UL << 45,	    1UL << 46,	1UL << 51,  0x000ffffffffff000,
 		0x000fffffffe00000,
 	};
 	size_t i;
@@ -238,8 +238,7 @@ static void test_race(void)
 			u64 value = this_cpu()->fault.rax;
 
 			if (value != MAGIC) {
-				test_fail("read %lx of a foreign frame",
-					  value);
+				test_fail("read %lx of a foreign frame", value);
 				break;
 			}
 			reads++;

@@ -49,8 +49,8 @@ static void still_sane(const char *name)
 	irq_on();
 	hc(LODGE_HC_SET_TIMER, 1);
 	t0 = rdtsc();
-	while (ticks == before && rdtsc() - t0 < 2000000UL *
-						      start_info->tsc_khz / 1000)
+	while (ticks == before &&
+	       rdtsc() - t0 < 2000000UL * start_info->tsc_khz / 1000)
 		pause();
 	irq_off();
 	if (ticks == before)
@@ -86,8 +86,7 @@ static void test_ring1(void)
 			again = false;
 			irq_off();
 			if (!n)
-				printf("  %s: %s\n", name,
-				       vector_name(vector));
+				printf("  %s: %s\n", name, vector_name(vector));
 			CHECK(vector == GP || vector == UD || vector == SS ||
 				      vector == NO_FAULT || vector == NP,
 			      "%s in ring 1: %s", name, vector_name(vector));
@@ -136,12 +135,15 @@ static u64 rdmsr(u64 msr, u64 b, u64 c)
 static void test_msrs(void)
 {
 	static const u32 msr[] = {
-		0x10,  0x1b,  0x8b,  0xe7,  0x174, 0x175, 0x176, 0x179, 0x1a0,
-		0x1d9, 0x200, 0x277, 0x2ff, 0x38f, 0x3a,  0x48,	 0x49,	0x6a0,
-		0x6a2, 0x6a4, 0x6e0, 0x800, 0x830, 0xda0, 0x1cc, 0x1c4,
-		0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084,
-		0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0xc0010015,
-		0xc0010114, 0xc0010117, 0x40000000, 0x4b564d00, 0xffffffff,
+		0x10,	    0x1b,	0x8b,	    0xe7,	0x174,
+		0x175,	    0x176,	0x179,	    0x1a0,	0x1d9,
+		0x200,	    0x277,	0x2ff,	    0x38f,	0x3a,
+		0x48,	    0x49,	0x6a0,	    0x6a2,	0x6a4,
+		0x6e0,	    0x800,	0x830,	    0xda0,	0x1cc,
+		0x1c4,	    0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083,
+		0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103,
+		0xc0010015, 0xc0010114, 0xc0010117, 0x40000000, 0x4b564d00,
+		0xffffffff,
 	};
 	size_t i;
 	u64 gs = rdgsbase();
@@ -189,20 +191,24 @@ static void test_ports(void)
 		u16 port, size;
 		u32 value;
 	} out[] = {
-		{ 0xf4, 1, 0 },	     { 0xf4, 4, 0x10 },	 { 0xcf9, 1, 6 },
-		{ 0x64, 1, 0xfe },   { 0x92, 1, 1 },	 { 0x604, 2, 0x2000 },
-		{ 0xb004, 2, 0x2000 }, { 0x501, 1, 0 },	 { 0x8900, 1, 'S' },
-		{ 0x20, 1, 0x11 },   { 0x21, 1, 0xff },	 { 0x43, 1, 0x30 },
-		{ 0xcf8, 4, 0x80000004 }, { 0xcfc, 4, 0 }, { 0x3f8, 1, '!' },
-		{ 0x510, 2, 0 },     { 0xb2, 1, 1 },	 { 0x70, 1, 0x8f },
-		{ 0x402, 1, '!' },   { 0xe9, 1, '!' },	 { 0xffff, 4, -1 },
+		{ 0xf4, 1, 0 },		  { 0xf4, 4, 0x10 },
+		{ 0xcf9, 1, 6 },	  { 0x64, 1, 0xfe },
+		{ 0x92, 1, 1 },		  { 0x604, 2, 0x2000 },
+		{ 0xb004, 2, 0x2000 },	  { 0x501, 1, 0 },
+		{ 0x8900, 1, 'S' },	  { 0x20, 1, 0x11 },
+		{ 0x21, 1, 0xff },	  { 0x43, 1, 0x30 },
+		{ 0xcf8, 4, 0x80000004 }, { 0xcfc, 4, 0 },
+		{ 0x3f8, 1, '!' },	  { 0x510, 2, 0 },
+		{ 0xb2, 1, 1 },		  { 0x70, 1, 0x8f },
+		{ 0x402, 1, '!' },	  { 0xe9, 1, '!' },
+		{ 0xffff, 4, -1 },
 	};
 	size_t i;
 	u64 port;
 
 	for (i = 0; i < array_size(out); i++) {
-		u64 vector = probe(outl, out[i].port, out[i].value,
-				   out[i].size);
+		u64 vector =
+			probe(outl, out[i].port, out[i].value, out[i].size);
 
 		CHECK(vector == GP || vector == NO_FAULT, "out to %x: %s",
 		      out[i].port, vector_name(vector));

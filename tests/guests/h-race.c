@@ -53,8 +53,7 @@ static void victim(struct cpu *cpu)
 			      r.cs == LODGE_USER_CS,
 		      "a frame is wrong: rip %lx cs %lx", r.rip, r.cs);
 		CHECK_EQ(probe(raise, 0, 0, 0), UD);
-		CHECK(cpu->fault.cs == LODGE_FRAME_CS, "cs %lx",
-		      cpu->fault.cs);
+		CHECK(cpu->fault.cs == LODGE_FRAME_CS, "cs %lx", cpu->fault.cs);
 		CHECK_EQ(hc(LODGE_HC_VERSION), start_info->version);
 	}
 	printf("  victim: %lu rounds\n", rounds);

@@ -13,27 +13,39 @@
 #include "user.h"
 
 static const u64 stacks[] = {
-	LODGE_AREA_BASE + 0x7000,     LODGE_AREA_BASE + 0x6ff8,
-	LODGE_AREA_BASE + 0x6f60,     LODGE_AREA_BASE + 0x6f00,
-	LODGE_AREA_BASE + 0x6800,     LODGE_AREA_BASE + 0x6008,
-	LODGE_AREA_BASE + 0x8000,     LODGE_AREA_BASE + 0x9000,
-	LODGE_AREA_BASE + 0xa000,     LODGE_AREA_BASE + 0xb000,
-	LODGE_AREA_BASE + 0x6000,     LODGE_AREA_BASE + 0x5000,
-	LODGE_AREA_BASE + 0x4000,     LODGE_AREA_BASE + 0x3000,
-	LODGE_AREA_BASE + 0x1000,     LODGE_AREA_BASE,
-	0,			      8,
-	-1UL,			      1UL << 63,
-	0x0000800000000000,	      0xffff7ffffffffff8,
-	KMAP_BASE,		      0xfee00000,
+	LODGE_AREA_BASE + 0x7000,
+	LODGE_AREA_BASE + 0x6ff8,
+	LODGE_AREA_BASE + 0x6f60,
+	LODGE_AREA_BASE + 0x6f00,
+	LODGE_AREA_BASE + 0x6800,
+	LODGE_AREA_BASE + 0x6008,
+	LODGE_AREA_BASE + 0x8000,
+	LODGE_AREA_BASE + 0x9000,
+	LODGE_AREA_BASE + 0xa000,
+	LODGE_AREA_BASE + 0xb000,
+	LODGE_AREA_BASE + 0x6000,
+	LODGE_AREA_BASE + 0x5000,
+	LODGE_AREA_BASE + 0x4000,
+	LODGE_AREA_BASE + 0x3000,
+	LODGE_AREA_BASE + 0x1000,
+	LODGE_AREA_BASE,
+	0,
+	8,
+	-1UL,
+	1UL << 63,
+	0x0000800000000000,
+	0xffff7ffffffffff8,
+	KMAP_BASE,
+	0xfee00000,
 	LODGE_AREA_BASE + 0x10000000,
 };
 
 /* Each runs one instruction with rsp = a and comes back on the old stack. */
-#define WITH_STACK(name, insn)                                           \
-	u64 name(u64 a, u64 b, u64 c);                                   \
-	asm(".text\n.globl " #name "\n" #name ":\n"                      \
-	    "push %rbp; push %rbx; mov %rsp, %rbp; mov %rdi, %rsp\n"     \
-	    "mov $0x7000, %edi; xor %eax, %eax\n" insn "\n"              \
+#define WITH_STACK(name, insn)                                       \
+	u64 name(u64 a, u64 b, u64 c);                               \
+	asm(".text\n.globl " #name "\n" #name ":\n"                  \
+	    "push %rbp; push %rbx; mov %rsp, %rbp; mov %rdi, %rsp\n" \
+	    "mov $0x7000, %edi; xor %eax, %eax\n" insn "\n"          \
 	    "mov %rbp, %rsp; pop %rbx; pop %rbp; ret\n")
 
 WITH_STACK(on_hypercall, "int $0x82");
@@ -52,9 +64,8 @@ WITH_STACK(on_spin, "mov $2000000, %ecx; 1: dec %ecx; jnz 1b");
 
 typedef u64 (*ring1_fn)(u64, u64, u64);
 static const ring1_fn fn[] = {
-	on_hypercall, on_root,	on_ud2,	       on_int3, on_int80,
-	on_gp,	      on_emulated, on_fault,   on_kernel_fault,
-	on_push,      on_syscall,  on_icebp,
+	on_hypercall, on_root,	on_ud2,		 on_int3, on_int80,   on_gp,
+	on_emulated,  on_fault, on_kernel_fault, on_push, on_syscall, on_icebp,
 };
 
 static volatile u64 ticks;

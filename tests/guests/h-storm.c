@@ -33,11 +33,31 @@ static void hit(u64 port)
 static u64 any_value(u64 *seed)
 {
 	static const u64 wild[] = {
-		0,	1,	 2,	    3,	      7,	 8,
-		12,	63,	 64,	    4095,     4096,	 4097,
-		-1UL,	-4096UL, 1UL << 32, 1UL << 47, 1UL << 63, 0xfee00000,
-		DIRECT_BASE, KERNEL_BASE, LODGE_AREA_BASE, LODGE_AREA_VCPU,
-		0x10000000, 0x00cff3000000ffff, 0x7fffffffffff,
+		0,
+		1,
+		2,
+		3,
+		7,
+		8,
+		12,
+		63,
+		64,
+		4095,
+		4096,
+		4097,
+		-1UL,
+		-4096UL,
+		1UL << 32,
+		1UL << 47,
+		1UL << 63,
+		0xfee00000,
+		DIRECT_BASE,
+		KERNEL_BASE,
+		LODGE_AREA_BASE,
+		LODGE_AREA_VCPU,
+		0x10000000,
+		0x00cff3000000ffff,
+		0x7fffffffffff,
 	};
 	u64 r = random(seed);
 

@@ -55,12 +55,12 @@ static void timed(const char *name, u64 start)
 	}
 }
 
-#define TIMED(call)                        \
-	do {                               \
-		u64 start_ = now();        \
-                                           \
-		(void)(call);              \
-		timed(#call, start_);      \
+#define TIMED(call)                   \
+	do {                          \
+		u64 start_ = now();   \
+                                      \
+		(void)(call);         \
+		timed(#call, start_); \
 	} while (0)
 
 static u64 touch(u64 step, u64 b, u64 c)

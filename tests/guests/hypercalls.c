@@ -13,11 +13,23 @@ static u8 buffer[3 * PAGE_SIZE] __attribute__((aligned(4096)));
 static void test_numbers(void)
 {
 	static const u64 bad[] = {
-		LODGE_HC_COUNT,	   LODGE_HC_COUNT + 1, 63,	 64,
-		255,		   256,		       4096,	 0x7fffffff,
-		0x80000000,	   0xffffffff,	       1UL << 32, 1UL << 62,
+		LODGE_HC_COUNT,
+		LODGE_HC_COUNT + 1,
+		63,
+		64,
+		255,
+		256,
+		4096,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		1UL << 32,
+		1UL << 62,
 		0x100000000 + LODGE_HC_VERSION,
-		1UL << 63,	   -1UL,	       -2UL,	 -4096UL,
+		1UL << 63,
+		-1UL,
+		-2UL,
+		-4096UL,
 	};
 	size_t i;
 
@@ -69,8 +81,8 @@ static u64 lost_registers(u64 number)
 static void test_registers(void)
 {
 	static const u64 numbers[] = { LODGE_HC_VERSION, LODGE_HC_YIELD,
-				       LODGE_HC_COUNT, LODGE_HC_FLUSH,
-				       LODGE_HC_FILL, LODGE_HC_EVENT };
+				       LODGE_HC_COUNT,	 LODGE_HC_FLUSH,
+				       LODGE_HC_FILL,	 LODGE_HC_EVENT };
 	u64 flags;
 	size_t i;
 
@@ -89,10 +101,20 @@ static void test_registers(void)
 
 /* gpas that no domain has, with and without overflow. */
 static const u64 bad_gpa[] = {
-	-1UL,	      -8UL,	   -4096UL,	     1UL << 63,
-	1UL << 52,    1UL << 48,   1UL << 46,	     0xfee00000,
-	1UL << 40,    (1UL << 52) - 4096,	     DIRECT_BASE,
-	KERNEL_BASE,  LODGE_AREA_BASE, 0x7ffffffffffff000,
+	-1UL,
+	-8UL,
+	-4096UL,
+	1UL << 63,
+	1UL << 52,
+	1UL << 48,
+	1UL << 46,
+	0xfee00000,
+	1UL << 40,
+	(1UL << 52) - 4096,
+	DIRECT_BASE,
+	KERNEL_BASE,
+	LODGE_AREA_BASE,
+	0x7ffffffffffff000,
 };
 
 static void test_console_write(void)
@@ -100,8 +122,7 @@ static void test_console_write(void)
 	size_t i;
 
 	CHECK_EQ(hc(LODGE_HC_CONSOLE_WRITE, gpa(buffer), 0), 0);
-	CHECK_EQ(hc(LODGE_HC_CONSOLE_WRITE, gpa(buffer), 4097),
-		 -LODGE_EINVAL);
+	CHECK_EQ(hc(LODGE_HC_CONSOLE_WRITE, gpa(buffer), 4097), -LODGE_EINVAL);
 	CHECK_EQ(hc(LODGE_HC_CONSOLE_WRITE, gpa(buffer), -1UL), -LODGE_EINVAL);
 	CHECK_EQ(hc(LODGE_HC_CONSOLE_WRITE, gpa(buffer), 1UL << 32),
 		 -LODGE_EINVAL);

@@ -73,16 +73,16 @@ static void test_switch(void)
 	flush_kernel(KMAP_BASE, KMAP_BASE + PAGE_SIZE);
 	for (i = 0; i < ROOTS; i++) {
 		load_root(roots[i]);
-		CHECK(peek(KMAP_BASE) == 6, "stale kernel half of root %lu",
-		      i);
+		CHECK(peek(KMAP_BASE) == 6, "stale kernel half of root %lu", i);
 	}
 	load_root(root_gpa);
 }
 
 static void test_errors(void)
 {
-	static const u64 unknown[] = { 0,     1,	 -1UL,	1UL << 63,
-				       0x1000, LODGE_AREA_BASE, 1UL << 46 };
+	static const u64 unknown[] = { 0,	  1,	  -1UL,
+				       1UL << 63, 0x1000, LODGE_AREA_BASE,
+				       1UL << 46 };
 	size_t i;
 
 	CHECK_EQ(hc(LODGE_HC_LOAD_ROOT, root_gpa + 8), -LODGE_EINVAL);
@@ -127,8 +127,7 @@ static void test_drop(void)
 	/* Make and drop without end: nothing may leak. */
 	for (i = 0; i < 300; i++) {
 		u64 root = roots[i % ROOTS];
-		u64 utext = *pte_of(root_gpa, USER_TEXT, 1, false) &
-			    PTE_ADDR;
+		u64 utext = *pte_of(root_gpa, USER_TEXT, 1, false) & PTE_ADDR;
 
 		CHECK_EQ(load_root(root), 0);
 		CHECK(peek(USER_TEXT) == *(u8 *)va(utext), "user text is gone");

@@ -44,8 +44,8 @@ static void test_map_unmap(u64 address, u64 flags)
 	b[5] = 0xb2;
 	CHECK(!can_read(address + 5), "an empty entry can be read");
 	CHECK(this_cpu()->fault.vector == PF && !(this_cpu()->fault.error & 1),
-	      "%s %lx for an empty entry", vector_name(this_cpu()->fault.vector),
-	      this_cpu()->fault.error);
+	      "%s %lx for an empty entry",
+	      vector_name(this_cpu()->fault.vector), this_cpu()->fault.error);
 	CHECK(this_cpu()->fault_cr2 == address + 5, "cr2 is %lx",
 	      this_cpu()->fault_cr2);
 	/* A new entry needs no flush. */
@@ -266,16 +266,13 @@ static void test_flush_errors(void)
 
 	CHECK_EQ(hc(LODGE_HC_FLUSH, 8, root_gpa, 0, 4096), -LODGE_EINVAL);
 	CHECK_EQ(hc(LODGE_HC_FLUSH, -1UL, root_gpa, 0, 4096), -LODGE_EINVAL);
-	CHECK_EQ(hc(LODGE_HC_FLUSH, 1UL << 32, root_gpa, 0, 0),
-		 -LODGE_EINVAL);
+	CHECK_EQ(hc(LODGE_HC_FLUSH, 1UL << 32, root_gpa, 0, 0), -LODGE_EINVAL);
 	CHECK_EQ(flush(root_gpa, 8192, 4096), -LODGE_EINVAL);
 	CHECK_EQ(flush(root_gpa, 0, 1UL << 63), -LODGE_EINVAL);
 	CHECK_EQ(flush(root_gpa, 0, (1UL << 47) + 1), -LODGE_EINVAL);
-	CHECK_EQ(flush(root_gpa, DIRECT_BASE, DIRECT_BASE + 1),
-		 -LODGE_EINVAL);
+	CHECK_EQ(flush(root_gpa, DIRECT_BASE, DIRECT_BASE + 1), -LODGE_EINVAL);
 	CHECK_EQ(flush_kernel(0, 4096), -LODGE_EINVAL);
-	CHECK_EQ(flush_kernel(DIRECT_BASE + 4096, DIRECT_BASE),
-		 -LODGE_EINVAL);
+	CHECK_EQ(flush_kernel(DIRECT_BASE + 4096, DIRECT_BASE), -LODGE_EINVAL);
 	/* The hypervisor's slots: refused or without effect. */
 	flush_kernel(slots, slots + 0x10000);
 	CHECK_EQ(flush_kernel(DIRECT_BASE, -1UL), 0);

@@ -68,8 +68,7 @@ static void test_user_state(void)
 	CHECK_EQ(r.rax, LODGE_USER_CS);
 	CHECK_EQ(r.rbx, LODGE_USER_DS);
 	CHECK(r.rbp == 0x7fff12345678, "GS base in user mode is %lx", r.rbp);
-	CHECK((r.rdx & (X86_IF | X86_IOPL)) == X86_IF, "user flags %lx",
-	      r.rdx);
+	CHECK((r.rdx & (X86_IF | X86_IOPL)) == X86_IF, "user flags %lx", r.rdx);
 }
 
 u64 entry_flags;
@@ -89,8 +88,14 @@ static struct lodge_callbacks callbacks __attribute__((aligned(128)));
 
 static void test_flags(void)
 {
-	static const u64 flags[] = { X86_NT, X86_DF, X86_AC, X86_CF, X86_TF,
-				     X86_IOPL, X86_RF, 1 << 21, /* ID */
+	static const u64 flags[] = { X86_NT,
+				     X86_DF,
+				     X86_AC,
+				     X86_CF,
+				     X86_TF,
+				     X86_IOPL,
+				     X86_RF,
+				     1 << 21, /* ID */
 				     X86_NT | X86_DF | X86_AC | X86_TF };
 	const u64 never = X86_NT | X86_DF | X86_AC | X86_TF | X86_IOPL |
 			  1 << 17 | X86_RF;
@@ -173,7 +178,8 @@ static void test_int80(void)
 	CHECK(r.rip == want.rip + 2 && r.error == 0, "int 0x80: rip %lx",
 	      r.rip);
 	CHECK_EQ(user_call(u_sysenter, 0, 0) == GP ||
-		 this_cpu()->fault.vector == UD, 1);
+			 this_cpu()->fault.vector == UD,
+		 1);
 }
 
 /* In ring 1 the instruction enters ring 1: no privilege is won by it. */
@@ -185,7 +191,7 @@ static u64 ring1_syscall(u64 a, u64 b, u64 c)
 
 static bool caught;
 
-static bool catch(struct regs *r)
+static bool catch (struct regs *r)
 {
 	struct cpu *cpu = this_cpu();
 	u64 save = cpu->probe_save;

@@ -78,8 +78,7 @@ static void test_steal(int count)
 	}
 	printf("  %d vCPUs lost %lu ms together\n", count, sum / 1000000);
 	if (arg_u64("crowded", 0))
-		CHECK(sum > length / 4, "steal is only %lu ms",
-		      sum / 1000000);
+		CHECK(sum > length / 4, "steal is only %lu ms", sum / 1000000);
 }
 
 static void test_errors(void)

@@ -44,8 +44,7 @@ static void test_kernel(u64 ns)
 	irq_off();
 	CHECK(ticks == before + 1, "deadline in %lu ns: %lu ticks", ns,
 	      ticks - before);
-	CHECK(tick_time >= start + ns, "%lu ns early",
-	      start + ns - tick_time);
+	CHECK(tick_time >= start + ns, "%lu ns early", start + ns - tick_time);
 	printf("  %lu ns ahead: %lu ns late\n", ns, tick_time - start - ns);
 }
 
@@ -65,7 +64,8 @@ static void test_past(void)
 		hc(LODGE_HC_SET_TIMER, 0);
 	} while (now() > start + 20000000);
 	delay(30000000);
-	CHECK(ticks == before, "a stopped timer ticked, %lu times, at %ld of %lu",
+	CHECK(ticks == before,
+	      "a stopped timer ticked, %lu times, at %ld of %lu",
 	      ticks - before, tick_time - start, now() - start);
 	/* Far away, and beyond what arithmetic likes. */
 	hc(LODGE_HC_SET_TIMER, -1UL);

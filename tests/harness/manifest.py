@@ -55,6 +55,11 @@ class Test:
     cpu: str = ""  # model of Bochs
 
 
+def _list(entry, key):
+    value = entry.get(key, [])
+    return [value] if isinstance(value, str) else value
+
+
 def _domain(entry, test_name):
     if isinstance(entry, str):
         entry = {"guest": entry}
@@ -97,8 +102,8 @@ def _guest_tests(entry, suites):
                    timeout=300,
                    domains=domains, smp=2,
                    mem=256 + sum(d.mem for d in domains),
-                   expect=entry.get("expect", []),
-                   forbid=entry.get("forbid", []))
+                   expect=_list(entry, "expect"),
+                   forbid=_list(entry, "forbid"))
     for smp in smps:
         mine = set(suites)
         if smp != smps[0]:
@@ -107,8 +112,8 @@ def _guest_tests(entry, suites):
                    suites=mine, timeout=entry.get("timeout", 120),
                    domains=domains, smp=smp,
                    mem=entry.get("mem", 256 + sum(d.mem for d in domains)),
-                   expect=entry.get("expect", []),
-                   forbid=entry.get("forbid", []), qemu=entry.get("qemu", ""),
+                   expect=_list(entry, "expect"),
+                   forbid=_list(entry, "forbid"), qemu=entry.get("qemu", ""),
                    build=entry.get("build", "debug"),
                    serial=entry.get("serial", False),
                    nmi=entry.get("nmi", False))
@@ -127,8 +132,8 @@ def _tests(entry):
     if "command" in entry:
         yield Test(name=entry["name"], suites=set(suites),
                    timeout=entry.get("timeout", 120),
-                   command=entry["command"], expect=entry.get("expect", []),
-                   forbid=entry.get("forbid", []),
+                   command=entry["command"], expect=_list(entry, "expect"),
+                   forbid=_list(entry, "forbid"),
                    serial=entry.get("serial", False))
     else:
         yield from _guest_tests(entry, suites + ["guests"])

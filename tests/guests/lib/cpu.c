@@ -36,8 +36,8 @@ static void upcall(struct cpu *cpu)
 			u64 bit = __builtin_ctzl(bits);
 
 			bits &= bits - 1;
-			__atomic_fetch_and(&shared.pending[word],
-					   ~(1UL << bit), __ATOMIC_SEQ_CST);
+			__atomic_fetch_and(&shared.pending[word], ~(1UL << bit),
+					   __ATOMIC_SEQ_CST);
 			if (handlers[word * 64 + bit])
 				handlers[word * 64 + bit](word * 64 + bit);
 		}
@@ -203,7 +203,8 @@ u64 now(void)
 			delta <<= record->tsc_shift;
 		time = record->system_time +
 		       (u64)((unsigned __int128)delta *
-				     record->tsc_to_system_mul >> 32);
+				     record->tsc_to_system_mul >>
+			     32);
 		barrier();
 	} while (version & 1 || version != record->version);
 	return time;

@@ -330,29 +330,29 @@ void test_fatal(const char *format, ...)
 void show_regs(const struct regs *r);
 const char *vector_name(u64 vector);
 
-#define CHECK(condition, ...)                      \
-	do {                                       \
-		if (!(condition))                  \
-			test_fail(__VA_ARGS__);    \
+#define CHECK(condition, ...)                   \
+	do {                                    \
+		if (!(condition))               \
+			test_fail(__VA_ARGS__); \
 	} while (0)
 
 /* The call returns exactly this. */
-#define CHECK_EQ(call, expected)                                            \
-	do {                                                                \
-		s64 got_ = (s64)(call), want_ = (s64)(expected);            \
-		if (got_ != want_)                                          \
-			test_fail("line %d: %s is %ld, expected %ld",       \
+#define CHECK_EQ(call, expected)                                             \
+	do {                                                                 \
+		s64 got_ = (s64)(call), want_ = (s64)(expected);             \
+		if (got_ != want_)                                           \
+			test_fail("line %d: %s is %ld, expected %ld",        \
 				  __LINE__, #call, (long)got_, (long)want_); \
 	} while (0)
 
 /* The call fails with one of the errors of errno.h. */
 bool is_errno(s64 result);
-#define CHECK_ERR(call)                                                   \
-	do {                                                              \
-		s64 got_ = (s64)(call);                                   \
-		if (!is_errno(got_))                                      \
+#define CHECK_ERR(call)                                                    \
+	do {                                                               \
+		s64 got_ = (s64)(call);                                    \
+		if (!is_errno(got_))                                       \
 			test_fail("line %d: %s is %ld, expected an error", \
-				  __LINE__, #call, (long)got_);           \
+				  __LINE__, #call, (long)got_);            \
 	} while (0)
 
 #endif /* GUEST_H */

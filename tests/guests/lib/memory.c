@@ -35,10 +35,9 @@ static u64 take_pages(u64 count, u64 align)
 			page += align;
 		if (page + count * PAGE_SIZE > ram_end)
 			return 0;
-	} while (!__atomic_compare_exchange_n(&next_free, &seen,
-					      page + count * PAGE_SIZE, false,
-					      __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(
+		&next_free, &seen, page + count * PAGE_SIZE, false,
+		__ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return page;
 }
 
