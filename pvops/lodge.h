@@ -79,6 +79,14 @@ void lodge_init_after_bootmem(void);
 void lodge_note_root(phys_addr_t root);
 unsigned long lodge_read_cr3(void);
 
+/* retire.c */
+/* The page of this root is about to be freed. */
+void lodge_retire_root(phys_addr_t root);
+/* Is there a retired root at this address, yet to be dropped? */
+bool lodge_root_retired(phys_addr_t root);
+/* Drops what is retired, then loads root. Interrupts are off. 0 or an error. */
+long lodge_load_and_drop(phys_addr_t root);
+
 /* fault.c */
 /* True if this flush can wait for the end of the page fault that makes it. */
 bool lodge_fault_covers(struct mm_struct *mm, unsigned long start,
@@ -118,6 +126,7 @@ void lodge_stop_this_vcpu(void);
 
 /* spinlock.c */
 void lodge_init_spinlocks(void);
+bool __lodge_vcpu_is_preempted(long cpu);
 
 /* time.c */
 void lodge_init_time(void);

@@ -7,7 +7,8 @@
  *   - every flush that Linux means, whether the mm is loaded or not, is made
  *     by hypercall before the flush function returns (mm/tlb.c brings all of
  *     them here). So loading a root never needs one;
- *   - a top-level table is dropped before its page can be used again;
+ *   - a top-level table whose page was freed is dropped before the page can
+ *     be a top-level table again (retire.c);
  *   - an entry that became more permissive is looked at again when it faults.
  *
  * No locks: a hypercall acts on all vCPUs and is atomic against the others.
@@ -52,14 +53,8 @@ static bool root_known(pgd_t *pgd)
 	return PagePinned(virt_to_page(pgd));
 }
 
-/*
- * The entry stub knows the roots that this vCPU has used lately and costs
- * little more than the instruction; the hypervisor makes new ones.
- */
-static void load_root(phys_addr_t root)
+static void load_new_root(phys_addr_t root)
 {
-	if (likely(!hc_load_known_root(root)))
-		return;
 	if (hc_load_root(root))
 		panic("Lodge: no memory for page tables");
 }
@@ -67,19 +62,26 @@ static void load_root(phys_addr_t root)
 /* Before there are struct pages. */
 static void __init lodge_write_cr3_early(unsigned long value)
 {
+	phys_addr_t root = value & CR3_ADDR_MASK;
+
 	this_cpu_write(cr3, value);
-	load_root(value & CR3_ADDR_MASK);
+	if (hc_load_known_root(root))
+		load_new_root(root);
 }
 
+/*
+ * The entry stub knows the roots that this vCPU has used lately and costs
+ * little more than the instruction; the hypervisor makes new ones.
+ */
 static void lodge_write_cr3(unsigned long value)
 {
 	phys_addr_t root = value & CR3_ADDR_MASK;
 	struct page *page;
 
 	this_cpu_write(cr3, value & ~CR3_NOFLUSH);
-	if (likely(!hc_load_known_root(root)))
+	if (likely(!lodge_root_retired(root) && !hc_load_known_root(root)))
 		return;
-	if (hc_load_root(root))
+	if (lodge_load_and_drop(root))
 		panic("Lodge: no memory for page tables");
 	page = virt_to_page(__va(root));
 	if (!PagePinned(page))
@@ -163,7 +165,7 @@ static void lodge_pgd_free(struct mm_struct *mm, pgd_t *pgd)
 	if (!root_known(pgd))
 		return;
 	ClearPagePinned(virt_to_page(pgd));
-	WARN_ON_ONCE(hc_drop_root(__pa(pgd)) == -EBUSY);
+	lodge_retire_root(__pa(pgd));
 }
 
 /*
