@@ -165,17 +165,15 @@ void console_domain_flush(struct domain *d)
 s64 do_console_write(struct vcpu *v, gpa_t gpa, u64 len)
 {
 	char buf[CHUNK];
-	u64 done, n;
 
 	if (len > MAX_TRANSFER)
 		return -LODGE_EINVAL;
-	for (done = 0; done < len; done += n) {
-		n = MIN(len - done, sizeof(buf));
-		if (copy_from_guest(v->domain, buf, gpa + done, n))
-			return done ? (s64)done : -LODGE_EFAULT;
-		console_domain_write(v->domain, buf, n);
-	}
-	return done;
+	/* the line is slow: no more at a time, so that others get theirs */
+	len = MIN(len, sizeof(buf));
+	if (copy_from_guest(v->domain, buf, gpa, len))
+		return -LODGE_EFAULT;
+	console_domain_write(v->domain, buf, len);
+	return len;
 }
 
 /* --- input --- */

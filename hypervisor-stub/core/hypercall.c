@@ -15,6 +15,8 @@
 #include "string.h"
 #include "time.h"
 
+#define HYPERCALL_INSN_SIZE 2 /* int $LODGE_VEC_HYPERCALL */
+
 /* A place for kernel code: upper half, not the hypervisor's slots. */
 static bool code_address(u64 va)
 {
@@ -94,19 +96,20 @@ static __hot s64 do_fill(struct vcpu *v, gva_t va, u64 error)
 
 static s64 do_set_timer(struct vcpu *v, u64 deadline)
 {
-	if (!deadline)
-		timer_stop(&v->timer);
-	else if (deadline <= time_now())
-		event_send_vcpu_virq(v, LODGE_VIRQ_TIMER);
-	else
+	if (deadline > time_now()) {
 		timer_set(&v->timer, deadline);
+		return 0;
+	}
+	timer_stop(&v->timer); /* also an older one, not yet due */
+	if (deadline)
+		event_send_vcpu_virq(v, LODGE_VIRQ_TIMER);
 	return 0;
 }
 
 static s64 do_block(struct vcpu *v)
 {
 	WRITE_ONCE(v->page->vif, 1);
-	sched_block_self(v);
+	sched_self_wants(v, SCHED_WANT_BLOCK);
 	return 0;
 }
 
@@ -115,7 +118,7 @@ static s64 vcpu_wait(struct vcpu *v)
 	if (__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
 		return 0;
 	v->waiting = true; /* until it runs again */
-	sched_block_self(v);
+	sched_self_wants(v, SCHED_WANT_BLOCK);
 	return 0;
 }
 
@@ -192,7 +195,7 @@ static s64 vcpu_down(struct vcpu *v)
 	v->initialised = false;
 	v->time_gpa = v->steal_gpa = 0;
 	shadow_unload(v);
-	sched_vcpu_offline_self(v);
+	sched_self_wants(v, SCHED_WANT_OFFLINE);
 	return 0;
 }
 
@@ -306,7 +309,7 @@ static __hot s64 call(struct vcpu *v, u64 number, const u64 a[5])
 	case LODGE_HC_BLOCK:
 		return do_block(v);
 	case LODGE_HC_YIELD:
-		sched_yield_self(v);
+		sched_self_wants(v, SCHED_WANT_YIELD);
 		return 0;
 	case LODGE_HC_EVENT:
 		return do_event(v, a[0], a[1], a[2]);
@@ -360,12 +363,30 @@ static s64 do_batch(struct vcpu *v, gpa_t gpa, u64 count)
 	if (!array)
 		return -LODGE_EFAULT;
 	for (i = 0; i < count; i++) {
+		s64 result = -LODGE_EINVAL;
+
 		memcpy(&b, &array[i], sizeof(b)); /* check and use the copy */
-		array[i].result = allowed_in_batch(&b) ?
-					  call(v, b.number, b.arg) :
-					  -LODGE_EINVAL;
+		if (allowed_in_batch(&b))
+			result = call(v, b.number, b.arg);
+		if (result == HYPERCALL_AGAIN)
+			break;
+		array[i].result = result;
+		if (i + 1 < count && hypercall_must_yield()) {
+			i++;
+			break;
+		}
 	}
-	return 0;
+	if (i == count)
+		return 0;
+	v->regs->rdi = gpa + i * sizeof(b); /* what is left to do */
+	v->regs->rsi = count - i;
+	return HYPERCALL_AGAIN;
+}
+
+bool hypercall_must_yield(void)
+{
+	irq_window();
+	return sched_need_resched();
 }
 
 void __hot hypercall(struct vcpu *v)
@@ -373,5 +394,10 @@ void __hot hypercall(struct vcpu *v)
 	struct regs *r = v->regs;
 	u64 args[5] = { r->rdi, r->rsi, r->rdx, r->r10, r->r8 };
 
-	r->rax = call(v, r->rax, args);
+	s64 result = call(v, r->rax, args);
+
+	if (result == HYPERCALL_AGAIN)
+		r->rip -= HYPERCALL_INSN_SIZE;
+	else
+		r->rax = result;
 }

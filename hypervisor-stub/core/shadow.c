@@ -198,19 +198,47 @@ static void flush_kernel(struct vcpu *v, gva_t first, gva_t last)
 	spin_unlock(&s->kernel_lock);
 }
 
-static void flush_everything(struct vcpu *v)
+/* A root that was not flushed since flush `gen` began, locked; or NULL. */
+static struct root *next_to_flush(struct shadow *s, u64 gen)
 {
-	struct domain *d = v->domain;
+	struct root *r, *found = NULL;
+
+	spin_lock(&s->roots_lock);
+	list_for_each(r, &s->all, all) {
+		if (READ_ONCE(r->flushed) < gen) {
+			spin_lock(&r->lock);
+			found = r;
+			break;
+		}
+	}
+	spin_unlock(&s->roots_lock);
+	return found;
+}
+
+/*
+ * All roots, one by one, so that others get their turn in between. A root
+ * that another vCPU has flushed meanwhile needs no second flush.
+ */
+static s64 flush_everything(struct vcpu *v)
+{
+	struct shadow *s = &v->domain->shadow;
 	struct root *r;
 
-	spin_lock(&d->shadow.roots_lock);
-	list_for_each(r, &d->shadow.all, all) {
-		spin_lock(&r->lock);
-		flush_root(d, r, 0, USER_LAST);
+	if (!v->flush_gen)
+		v->flush_gen =
+			__atomic_add_fetch(&s->flush_gen, 1, __ATOMIC_SEQ_CST);
+	while ((r = next_to_flush(s, v->flush_gen))) {
+		u64 gen = READ_ONCE(s->flush_gen);
+
+		flush_root(v->domain, r, 0, USER_LAST);
+		r->flushed = gen;
 		spin_unlock(&r->lock);
+		if (hypercall_must_yield())
+			return HYPERCALL_AGAIN;
 	}
-	spin_unlock(&d->shadow.roots_lock);
+	v->flush_gen = 0;
 	flush_kernel(v, KERNEL_FIRST, KERNEL_LAST);
+	return 0;
 }
 
 s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
@@ -224,8 +252,7 @@ s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
 		return -LODGE_EINVAL;
 	v->counters.flushes++;
 	if (flags & LODGE_FLUSH_EVERYTHING) {
-		flush_everything(v);
-		return 0;
+		return flush_everything(v);
 	}
 	if (flags & LODGE_FLUSH_ALL) {
 		first = 0;

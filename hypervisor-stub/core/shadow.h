@@ -27,6 +27,7 @@ struct root {
 	u64 *master;
 	mpa_t l4[LODGE_MAX_VCPUS]; /* private top-level tables; 0: none */
 	struct list hash, all; /* shadow.roots_lock */
+	u64 flushed; /* by flushes of everything up to this one; lock */
 };
 
 _Static_assert(sizeof(struct root) <= PAGE_SIZE / 2, "shares a page");
@@ -43,6 +44,7 @@ struct shadow {
 
 	u64 page_count, page_limit; /* frames in use (atomic) and allowed */
 	u64 reclaims;
+	u64 flush_gen; /* flushes of everything that have begun; atomic */
 };
 
 /* What a guest table walk found; level 1 is the last. */

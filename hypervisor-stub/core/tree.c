@@ -279,7 +279,16 @@ int __hot tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
  * leaves the child's entries old; A is set here as by a processor that walks
  * tables ahead of the program, which the manuals allow.
  */
-#define PREFILL 256
+#define PREFILL_LEAVES 256
+#define PREFILL_TABLES 64 /* that are looked at: they may all be empty */
+
+struct prefill {
+	struct tree *t;
+	struct garbage *g;
+	struct lodge_counters *count;
+	unsigned int leaves, tables; /* still allowed */
+	bool down; /* from the high end */
+};
 
 static u64 read_accessed(u64 *e)
 {
@@ -293,67 +302,66 @@ static u64 read_accessed(u64 *e)
 	return 0; /* it is being changed: not now */
 }
 
-static void prefill_table(struct tree *t, gva_t base, u64 *guest, u64 upper,
-			  unsigned int *left, struct garbage *g,
-			  struct lodge_counters *count)
+static void prefill_table(struct prefill *p, gva_t base, u64 *guest, u64 upper)
 {
 	u64 *table = NULL, leaf;
 	unsigned int i;
 
-	for (i = 0; i < 512 && *left; i++) {
-		leaf = make_leaf(t, read_accessed(&guest[i]), 1, upper);
+	for (i = 0; i < 512 && p->leaves; i++) {
+		leaf = make_leaf(p->t, read_accessed(&guest[i]), 1, upper);
 		if (!leaf)
 			continue;
 		if (!table)
-			table = descend(t, base, 1, g);
+			table = descend(p->t, base, 1, p->g);
 		if (!table)
 			return;
-		set_leaf(&table[i], leaf, g);
-		count->prefills++;
-		--*left;
+		set_leaf(&table[i], leaf, p->g);
+		p->count->prefills++;
+		p->leaves--;
 	}
 }
 
-static void prefill(struct tree *t, u64 *guest, int level, gva_t base,
-		    u64 upper, bool down, unsigned int *left, struct garbage *g,
-		    struct lodge_counters *count)
+static void prefill(struct prefill *p, u64 *guest, int level, gva_t base,
+		    u64 upper)
 {
 	unsigned int n = level == 4 ? 256 : 512, k, i;
 
-	for (k = 0; k < n && *left; k++) {
+	for (k = 0; k < n && p->leaves && p->tables; k++) {
 		u64 e, perm;
 		mpa_t mpa;
 
-		i = down ? n - 1 - k : k;
+		i = p->down ? n - 1 - k : k;
 		e = read_accessed(&guest[i]);
 		if (!(e & PTE_P) || (e & PTE_PS))
 			continue;
-		mpa = p2m_lookup(&t->d->p2m, e & PTE_ADDR);
+		mpa = p2m_lookup(&p->t->d->p2m, e & PTE_ADDR);
 		if (mpa == INVALID_MPA)
 			continue;
+		p->tables--;
 		perm = (upper & e & (PTE_W | PTE_U)) | ((upper | e) & PTE_NX);
+		--*left; /* tables count, too: there may be 2^26 of them */
 		if (level > 2)
-			prefill(t, mpa_to_virt(mpa), level - 1,
-				base + i * pt_size(level), perm, down, left, g,
-				count);
+			prefill(p, mpa_to_virt(mpa), level - 1,
+				base + i * pt_size(level), perm);
 		else
-			prefill_table(t, base + i * pt_size(level),
-				      mpa_to_virt(mpa), perm, left, g, count);
+			prefill_table(p, base + i * pt_size(level),
+				      mpa_to_virt(mpa), perm);
 	}
 }
 
 void tree_prefill(struct tree *t, struct lodge_counters *count)
 {
 	mpa_t mpa = p2m_lookup(&t->d->p2m, t->guest);
-	unsigned int down;
 	struct garbage g;
+	int down;
 
 	garbage_init(&g, t->d);
 	for (down = 0; down < 2 && mpa != INVALID_MPA; down++) {
-		unsigned int left = PREFILL;
+		struct prefill p = {
+			t, &g, count, PREFILL_LEAVES, PREFILL_TABLES, down
+		};
 
-		prefill(t, mpa_to_virt(mpa), 4, 0, PTE_W | PTE_U, down, &left,
-			&g, count);
+		prefill(&p, mpa_to_virt(mpa), 4, 0, PTE_W | PTE_U);
 	}
 	garbage_finish(&g);
 }

@@ -107,6 +107,11 @@ DEFINE_WRITE(write_cr3, "mov %0, %%cr3")
 DEFINE_WRITE(write_cr4, "mov %0, %%cr4")
 DEFINE_WRITE(wrfsbase, "wrfsbase %0")
 DEFINE_WRITE(wrgsbase, "wrgsbase %0")
+/* Takes the interrupts that wait; on the main stack, without locks. */
+static inline void irq_window(void)
+{
+	__asm__ volatile("sti\n\tnop\n\tcli" ::: "memory");
+}
 static inline void cpu_relax(void)
 {
 	__builtin_ia32_pause();

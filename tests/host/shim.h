@@ -38,6 +38,9 @@ uint64_t rdgsbase(void);
 void wrfsbase(uint64_t v);
 void wrgsbase(uint64_t v);
 
+static inline void irq_window(void)
+{
+}
 static inline void cpu_relax(void)
 {
 	__builtin_ia32_pause();

@@ -71,8 +71,8 @@
 /*
  * FILL(address, error): the guest's tables under the current root allow the
  * access that faulted with this #PF error code; make the shadow agree, with
- * the neighbourhood. Returns 0, or 1: they do not allow it.
- * -EINVAL: address is not canonical or in the hypervisor's slots.
+ * the neighbourhood. Returns 0, or 1: they do not allow it. -EINVAL: address
+ * is not canonical or in the hypervisor's slots. -ENOMEM: no shadow memory.
  */
 #define LODGE_HC_FILL 7
 
