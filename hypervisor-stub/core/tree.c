@@ -339,7 +339,6 @@ static void prefill(struct prefill *p, u64 *guest, int level, gva_t base,
 			continue;
 		p->tables--;
 		perm = (upper & e & (PTE_W | PTE_U)) | ((upper | e) & PTE_NX);
-		--*left; /* tables count, too: there may be 2^26 of them */
 		if (level > 2)
 			prefill(p, mpa_to_virt(mpa), level - 1,
 				base + i * pt_size(level), perm);
