@@ -44,7 +44,7 @@ def domain(initrd, mem, vcpus, append, name=""):
 
 
 def command(mode, domains, smp=2, mem=None, debug=False, hv_append=(),
-            timeout=None, monitor=None, qemu=()):
+            timeout=None, monitor=None, qemu=(), accel=None):
     """The boot/qemu command; domains are dicts with domain()'s arguments.
 
     Native and Xen take the first of them: its vCPUs become processors.
@@ -67,6 +67,8 @@ def command(mode, domains, smp=2, mem=None, debug=False, hv_append=(),
                  "--mem", str(first["mem"] + extra),
                  "--domain", domain(**{**first, "mem": first["mem"] if extra
                                        else None})]
+    if accel:
+        argv += ["--accel", accel]
     if timeout:
         argv += ["--timeout", str(timeout)]
     if monitor:

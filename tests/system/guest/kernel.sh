@@ -53,7 +53,7 @@ for tracer in function function function_graph function_graph; do
 	lines=$(wc -l <$tracing/trace)
 	trace current_tracer nop
 	trace tracing_on 1
-	[ "$lines" -gt 10 ] || fail "$tracer saw $lines lines"
+	[ "$lines" -gt 6 ] || fail "$tracer saw $lines lines"
 	trace set_ftrace_filter 'vfs_*'
 	step "$tracer done"
 done
