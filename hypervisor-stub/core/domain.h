@@ -47,7 +47,6 @@ struct vcpu {
 	/* The vCPU page. Hostile: every read once, every value checked. */
 	struct lodge_vcpu_page *page;
 
-	u64 flush_gen; /* the flush of everything that is under way, or 0 */
 	struct root *root; /* current root; changed by this vCPU alone */
 	bool initialised; /* VCPU_INIT was done; domain->lock */
 	bool kicked; /* KICK since the last WAIT */
@@ -151,12 +150,5 @@ void domain_counters(struct domain *d, struct lodge_counters *sum);
 
 /* hypercall.c: dispatch by v->regs; sets the result. */
 void hypercall(struct vcpu *v);
-/*
- * A handler returns this to be called again when the vCPU runs next, with the
- * registers as they are then; the guest never sees it.
- */
-#define HYPERCALL_AGAIN (-512)
-/* Lets interrupts in; true if somebody else should run. No locks held. */
-bool hypercall_must_yield(void);
 
 #endif

@@ -16,6 +16,11 @@
 #include "time.h"
 
 #define HYPERCALL_INSN_SIZE 2 /* int $LODGE_VEC_HYPERCALL */
+/*
+ * Result of a handler that wants to be called again when the vCPU runs next,
+ * with the registers as it left them; the guest never sees it.
+ */
+#define HYPERCALL_AGAIN (-512)
 
 /* A place for kernel code: upper half, not the hypervisor's slots. */
 static bool code_address(u64 va)
@@ -363,30 +368,19 @@ static s64 do_batch(struct vcpu *v, gpa_t gpa, u64 count)
 	if (!array)
 		return -LODGE_EFAULT;
 	for (i = 0; i < count; i++) {
-		s64 result = -LODGE_EINVAL;
-
 		memcpy(&b, &array[i], sizeof(b)); /* check and use the copy */
-		if (allowed_in_batch(&b))
-			result = call(v, b.number, b.arg);
-		if (result == HYPERCALL_AGAIN)
-			break;
-		array[i].result = result;
-		if (i + 1 < count && hypercall_must_yield()) {
-			i++;
-			break;
+		array[i].result = allowed_in_batch(&b) ?
+					  call(v, b.number, b.arg) :
+					  -LODGE_EINVAL;
+		irq_window();
+		if (i + 1 < count && sched_need_resched()) {
+			/* somebody else first, then what is left */
+			v->regs->rdi = gpa + (i + 1) * sizeof(b);
+			v->regs->rsi = count - (i + 1);
+			return HYPERCALL_AGAIN;
 		}
 	}
-	if (i == count)
-		return 0;
-	v->regs->rdi = gpa + i * sizeof(b); /* what is left to do */
-	v->regs->rsi = count - i;
-	return HYPERCALL_AGAIN;
-}
-
-bool hypercall_must_yield(void)
-{
-	irq_window();
-	return sched_need_resched();
+	return 0;
 }
 
 void __hot hypercall(struct vcpu *v)

@@ -216,29 +216,24 @@ static struct root *next_to_flush(struct shadow *s, u64 gen)
 }
 
 /*
- * All roots, one by one, so that others get their turn in between. A root
- * that another vCPU has flushed meanwhile needs no second flush.
+ * All roots, one by one, so that their locks are held for short. A root that
+ * another vCPU has flushed since this began needs no second flush.
  */
-static s64 flush_everything(struct vcpu *v)
+static void flush_everything(struct vcpu *v)
 {
 	struct shadow *s = &v->domain->shadow;
+	u64 gen = __atomic_add_fetch(&s->flush_gen, 1, __ATOMIC_SEQ_CST);
 	struct root *r;
 
-	if (!v->flush_gen)
-		v->flush_gen =
-			__atomic_add_fetch(&s->flush_gen, 1, __ATOMIC_SEQ_CST);
-	while ((r = next_to_flush(s, v->flush_gen))) {
-		u64 gen = READ_ONCE(s->flush_gen);
+	while ((r = next_to_flush(s, gen))) {
+		u64 upto = READ_ONCE(s->flush_gen);
 
 		flush_root(v->domain, r, 0, USER_LAST);
-		r->flushed = gen;
+		r->flushed = upto;
 		spin_unlock(&r->lock);
-		if (hypercall_must_yield())
-			return HYPERCALL_AGAIN;
+		irq_window();
 	}
-	v->flush_gen = 0;
 	flush_kernel(v, KERNEL_FIRST, KERNEL_LAST);
-	return 0;
 }
 
 s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
@@ -252,7 +247,8 @@ s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
 		return -LODGE_EINVAL;
 	v->counters.flushes++;
 	if (flags & LODGE_FLUSH_EVERYTHING) {
-		return flush_everything(v);
+		flush_everything(v);
+		return 0;
 	}
 	if (flags & LODGE_FLUSH_ALL) {
 		first = 0;
