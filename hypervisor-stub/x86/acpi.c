@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reads the few ACPI facts that the hypervisor needs into acpi_info: which
- * processors there are, where the APICs are, how the serial line's interrupt
- * arrives, how to switch off. Runs once, on the boot tables; acpi_info is
- * constant afterwards and no table is looked at again. Firmware
- * makes mistakes, so a table counts only if its length is sane and its
- * checksum right, and no field is read beyond its length.
+ * processors there are, where the I/O APIC is, how to switch off. Runs once,
+ * on the boot tables; acpi_info is constant afterwards and no table is looked
+ * at again. Firmware makes mistakes, so a table counts only if its length is
+ * sane and its checksum right, and no field is read beyond its length.
  */
-#include "cpu.h"
-#include "pcpu.h"
 #include "platform.h"
 #include "../core/frame.h"
 #include "../core/printk.h"
@@ -16,8 +13,6 @@
 
 #define TABLE_MAX (16UL << 20)
 #define TABLE_END (1UL << 32) /* one above is taken for an error */
-#define LAPIC_DEFAULT 0xfee00000
-#define ISA_SERIAL_IRQ 4
 
 struct rsdp {
 	char signature[8];
@@ -42,17 +37,8 @@ struct acpi_table {
 	u8 body[];
 } __packed;
 
-struct madt_entry {
-	u8 type, length;
-};
-
-enum {
-	MADT_LAPIC = 0,
-	MADT_IOAPIC = 1,
-	MADT_OVERRIDE = 2,
-	MADT_LAPIC_ADDRESS = 5,
-	MADT_X2APIC = 9,
-};
+/* Types of entries in the MADT. */
+enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_X2APIC = 9 };
 
 /* Offsets in the FADT. */
 enum {
@@ -133,20 +119,11 @@ static const struct rsdp *rsdp_scan(mpa_t start, mpa_t end)
 static const struct rsdp *rsdp_find(mpa_t hint)
 {
 	const struct rsdp *r;
-	mpa_t ebda = 0x40e;
 
-	if (hint && hint < TABLE_END - PAGE_SIZE &&
-	    rsdp_ok(mpa_to_virt(hint)))
+	if (hint && hint < TABLE_END - PAGE_SIZE && rsdp_ok(mpa_to_virt(hint)))
 		return mpa_to_virt(hint);
-	/* Hidden from the compiler, which distrusts constants this low. */
-	__asm__("" : "+r"(ebda));
-	ebda = (mpa_t)*(u16 *)mpa_to_virt(ebda) << 4;
-	if (ebda >= 0x80000 && ebda < 0xa0000) {
-		r = rsdp_scan(ebda, ebda + 1024);
-		if (r)
-			return r;
-	}
-	return rsdp_scan(0xe0000, 0x100000);
+	r = rsdp_scan(0x80000, 0xa0000); /* the EBDA is somewhere in there */
+	return r ?: rsdp_scan(0xe0000, 0x100000);
 }
 
 static const struct acpi_table *find_in(const struct acpi_table *list,
@@ -177,34 +154,10 @@ static void add_cpu(u32 id, u32 flags)
 	acpi_info.apic_id[acpi_info.cpu_count++] = id;
 }
 
-static void parse_override(const struct acpi_table *t, u32 at)
-{
-	u16 flags = field(t, at + 8, 2);
-
-	if (field(t, at + 2, 1) != 0 || field(t, at + 3, 1) != ISA_SERIAL_IRQ)
-		return;
-	acpi_info.serial_gsi = field(t, at + 4, 4);
-	/* 0 is the bus's own way: high, edge. */
-	acpi_info.serial_low = (flags & 3) == 3;
-	acpi_info.serial_level = (flags >> 2 & 3) == 3;
-}
-
-static void parse_ioapic(const struct acpi_table *t, u32 at)
-{
-	u32 base = field(t, at + 8, 4);
-
-	/* One is enough: that of the ISA interrupts, which start at 0. */
-	if (acpi_info.ioapic && acpi_info.ioapic_gsi_base <= base)
-		return;
-	acpi_info.ioapic = field(t, at + 4, 4);
-	acpi_info.ioapic_gsi_base = base;
-}
-
 static void parse_madt(const struct acpi_table *t)
 {
 	u32 at = sizeof(*t) + 8, length;
 
-	acpi_info.lapic = field(t, sizeof(*t), 4);
 	for (; at + 2 <= t->length; at += length) {
 		length = field(t, at + 1, 1);
 		if (length < 2 || at + length > t->length)
@@ -216,14 +169,9 @@ static void parse_madt(const struct acpi_table *t)
 		case MADT_X2APIC:
 			add_cpu(field(t, at + 4, 4), field(t, at + 8, 4));
 			break;
-		case MADT_IOAPIC:
-			parse_ioapic(t, at);
-			break;
-		case MADT_OVERRIDE:
-			parse_override(t, at);
-			break;
-		case MADT_LAPIC_ADDRESS:
-			acpi_info.lapic = field(t, at + 4, 8);
+		case MADT_IOAPIC: /* that of the ISA interrupts is enough */
+			if (!field(t, at + 8, 4))
+				acpi_info.ioapic = field(t, at + 4, 4);
 			break;
 		}
 	}
@@ -282,37 +230,10 @@ static void parse_fadt(const struct acpi_table *t)
 		acpi_info.reset_port = field(t, FADT_RESET_REG + 4, 8);
 		acpi_info.reset_value = field(t, FADT_RESET_VALUE, 1);
 	}
-	dsdt = table_at(field(t, FADT_X_DSDT, 8), "DSDT");
-	if (!dsdt)
-		dsdt = table_at(field(t, FADT_DSDT, 4), "DSDT");
+	dsdt = table_at(field(t, FADT_X_DSDT, 8), "DSDT") ?:
+		       table_at(field(t, FADT_DSDT, 4), "DSDT");
 	if (dsdt)
 		parse_s5(dsdt);
-}
-
-/* This processor comes first in the list, and is there in any case. */
-static void put_self_first(void)
-{
-	u32 a, b, c, d, self, i = 0;
-
-	cpuid(0, 0, &a, &b, &c, &d);
-	if (a >= 0xb) {
-		cpuid(0xb, 0, &a, &b, &c, &d);
-		self = d;
-	}
-	if (a < 0xb || !b) {
-		cpuid(1, 0, &a, &b, &c, &d);
-		self = b >> 24;
-	}
-	while (i < acpi_info.cpu_count && acpi_info.apic_id[i] != self)
-		i++;
-	if (i == acpi_info.cpu_count) {
-		if (i)
-			printk("acpi: this processor is not listed\n");
-		acpi_info.cpu_count = 1;
-		i = 0;
-	}
-	acpi_info.apic_id[i] = acpi_info.apic_id[0];
-	acpi_info.apic_id[0] = self;
 }
 
 void acpi_parse(mpa_t hint)
@@ -321,10 +242,6 @@ void acpi_parse(mpa_t hint)
 	const struct rsdp *r = rsdp_find(hint);
 	unsigned int width = 8;
 
-	acpi_info = (struct acpi_info){
-		.lapic = LAPIC_DEFAULT,
-		.serial_gsi = ISA_SERIAL_IRQ,
-	};
 	if (r && r->revision >= 2 && r->length >= sizeof(*r) &&
 	    r->length <= PAGE_SIZE && checksum_ok(r, sizeof(*r)))
 		list = table_at(r->xsdt, "XSDT");
@@ -334,13 +251,12 @@ void acpi_parse(mpa_t hint)
 	}
 	if (!list) {
 		printk("acpi: no tables: one processor, no power-off\n");
-	} else {
-		t = find_in(list, width, "APIC");
-		if (t)
-			parse_madt(t);
-		t = find_in(list, width, "FACP");
-		if (t)
-			parse_fadt(t);
+		return;
 	}
-	put_self_first();
+	t = find_in(list, width, "APIC");
+	if (t)
+		parse_madt(t);
+	t = find_in(list, width, "FACP");
+	if (t)
+		parse_fadt(t);
 }

@@ -64,14 +64,6 @@ static void apic_write(u32 reg, u32 v)
 		mmio[reg / 4] = v;
 }
 
-static bool has_x2apic(void)
-{
-	u32 a, b, c, d;
-
-	cpuid(1, 0, &a, &b, &c, &d);
-	return c & CPUID1_ECX_X2APIC;
-}
-
 bool apic_is_x2apic(void)
 {
 	return x2apic;
@@ -80,12 +72,14 @@ bool apic_is_x2apic(void)
 void apic_init_cpu(void)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
+	u32 a, b, c, d;
 
 	if (!ready) {
 		/* While LINT0 is open, or a pending one is never withdrawn. */
 		pic_off();
-		x2apic = has_x2apic();
-		mmio = mpa_to_virt(acpi_info.lapic);
+		cpuid(1, 0, &a, &b, &c, &d);
+		x2apic = c & CPUID1_ECX_X2APIC;
+		mmio = mpa_to_virt(base & PTE_ADDR);
 	}
 	wrmsr(MSR_APIC_BASE, base | BASE_ENABLE);
 	if (x2apic) /* only from the enabled state, hence in two steps */

@@ -12,27 +12,18 @@
 
 #define IOAPIC_VERSION 1
 #define IOAPIC_REDIRECT(n) (0x10 + 2 * (n))
-#define REDIRECT_LOW BIT(13)
-#define REDIRECT_LEVEL BIT(15)
 #define REDIRECT_MASKED BIT(16)
+#define SERIAL_PIN 4
 
 #define PIC1 0x20
 #define PIC2 0xa0
 
-static u32 ioapic_read(u32 reg)
+static volatile u32 *select_register(u32 reg)
 {
 	volatile u32 *io = mpa_to_virt(acpi_info.ioapic);
 
 	io[0] = reg;
-	return io[4];
-}
-
-static void ioapic_write(u32 reg, u32 v)
-{
-	volatile u32 *io = mpa_to_virt(acpi_info.ioapic);
-
-	io[0] = reg;
-	io[4] = v;
+	return &io[4];
 }
 
 void pic_off(void)
@@ -51,24 +42,16 @@ void pic_off(void)
 
 void ioapic_init(void)
 {
-	u32 pin = acpi_info.serial_gsi - acpi_info.ioapic_gsi_base;
-	u32 id = pcpus[0]->apic_id, count, entry = VEC_SERIAL;
+	u32 id = pcpus[0]->apic_id, count;
 
-	if (!acpi_info.ioapic) {
-		printk("ioapic: none; no serial input\n");
+	if (!acpi_info.ioapic || id > 0xff) {
+		printk("ioapic: none that reaches this processor: no input\n");
 		return;
 	}
-	count = (ioapic_read(IOAPIC_VERSION) >> 16 & 0xff) + 1;
+	count = (*select_register(IOAPIC_VERSION) >> 16 & 0xff) + 1;
 	for (u32 i = 0; i < count; i++)
-		ioapic_write(IOAPIC_REDIRECT(i), REDIRECT_MASKED);
-	if (pin >= count || id > 0xff) {
-		printk("ioapic: cannot route the serial interrupt\n");
-		return;
-	}
-	if (acpi_info.serial_low)
-		entry |= REDIRECT_LOW;
-	if (acpi_info.serial_level)
-		entry |= REDIRECT_LEVEL;
-	ioapic_write(IOAPIC_REDIRECT(pin) + 1, id << 24);
-	ioapic_write(IOAPIC_REDIRECT(pin), entry);
+		*select_register(IOAPIC_REDIRECT(i)) = REDIRECT_MASKED;
+	/* As on every PC: pin 4, edge, high. */
+	*select_register(IOAPIC_REDIRECT(SERIAL_PIN) + 1) = id << 24;
+	*select_register(IOAPIC_REDIRECT(SERIAL_PIN)) = VEC_SERIAL;
 }

@@ -15,7 +15,6 @@
 #define MB1_BOOT_MAGIC 0x2badb002
 #define MB2_BOOT_MAGIC 0x36d76289
 
-#define MB1_HAS_MEMORY BIT(0)
 #define MB1_HAS_CMDLINE BIT(2)
 #define MB1_HAS_MODULES BIT(3)
 #define MB1_HAS_MMAP BIT(6)
@@ -23,15 +22,12 @@
 
 struct mb1_info {
 	u32 flags;
-	u32 mem_lower, mem_upper; /* KiB, from 0 and from 1 MiB */
-	u32 boot_device;
+	u32 mem_lower, mem_upper, boot_device;
 	u32 cmdline;
 	u32 mods_count, mods_addr;
 	u32 syms[4];
 	u32 mmap_length, mmap_addr;
-	u32 drives_length, drives_addr;
-	u32 config_table;
-	u32 loader_name;
+	u32 drives_length, drives_addr, config_table, loader_name;
 };
 
 struct mb1_module {
@@ -61,7 +57,6 @@ struct mb2_tag {
 struct mb2_module {
 	struct mb2_tag tag;
 	u32 start, end;
-	char cmdline[];
 };
 
 struct mb2_mmap {
@@ -82,18 +77,14 @@ static u8 rsdp_copy[36] __aligned(16);
 static struct boot_region raw[BOOT_MAX_REGIONS];
 static unsigned int raw_count;
 
-static void add_module(u64 start, u64 end, const char *cmdline)
+static void add_module(u64 start, u64 end)
 {
-	struct boot_module *m;
-
 	if (boot_info.module_count == BOOT_MAX_MODULES || end < start) {
 		printk("multiboot: module %lx-%lx ignored\n", start, end);
 		return;
 	}
-	m = &boot_info.module[boot_info.module_count++];
-	m->start = start;
-	m->end = end;
-	str_copy(m->cmdline, cmdline, sizeof(m->cmdline));
+	boot_info.module[boot_info.module_count++] =
+		(struct boot_module){ start, end };
 }
 
 static void add_region(u64 start, u64 length, u32 type)
@@ -197,9 +188,7 @@ static void parse_mb1(const struct mb1_info *mbi)
 		set_cmdline(mpa_to_virt(mbi->cmdline), !strcmp(loader, "qemu"));
 	if (mbi->flags & MB1_HAS_MODULES)
 		for (u32 i = 0; i < mbi->mods_count; i++)
-			add_module(m[i].start, m[i].end,
-				   m[i].cmdline ? mpa_to_virt(m[i].cmdline) :
-						  "");
+			add_module(m[i].start, m[i].end);
 	if (mbi->flags & MB1_HAS_MMAP) {
 		at = mbi->mmap_addr;
 		end = at + mbi->mmap_length;
@@ -209,9 +198,6 @@ static void parse_mb1(const struct mb1_info *mbi)
 			add_region(e->start, e->length, e->type);
 			at += e->size + sizeof(e->size);
 		}
-	} else if (mbi->flags & MB1_HAS_MEMORY) {
-		add_region(0, mbi->mem_lower * 1024UL, 1);
-		add_region(0x100000, mbi->mem_upper * 1024UL, 1);
 	}
 }
 
@@ -231,7 +217,7 @@ static void parse_mb2_mmap(const struct mb2_mmap *map)
 
 static void parse_mb2(u32 info)
 {
-	mpa_t at = info + 8UL, end = info + (u64)*(u32 *)mpa_to_virt(info);
+	mpa_t at = info + 8UL, end = info + (u64) * (u32 *)mpa_to_virt(info);
 	const struct mb2_module *m;
 	const struct mb2_tag *tag;
 
@@ -245,7 +231,7 @@ static void parse_mb2(u32 info)
 			break;
 		case MB2_MODULE:
 			m = (const void *)tag;
-			add_module(m->start, m->end, m->cmdline);
+			add_module(m->start, m->end);
 			break;
 		case MB2_MMAP:
 			parse_mb2_mmap((const void *)tag);

@@ -30,8 +30,6 @@ extern u64 boot_pml4[SLOTS];
 extern char boot_l3[], boot_l2_end[];
 extern char __text_start[], __text_end[], __data_start[], _end[];
 
-static bool initialised;
-
 static u64 *new_table(void)
 {
 	u64 *t = page_alloc();
@@ -88,12 +86,9 @@ static void map(u64 *pml4, mpa_t start, mpa_t end, u64 rights)
 	}
 }
 
-void paging_map_mmio(mpa_t start, mpa_t end)
+static void map_mmio(mpa_t page)
 {
-	/* Processors copied the top level; they see what is below it only. */
-	BUG_ON(!initialised || end > 1UL << 39);
-	map(boot_pml4, ALIGN_DOWN(start, PAGE_SIZE), ALIGN_UP(end, PAGE_SIZE),
-	    RIGHTS_MMIO);
+	map(boot_pml4, page, page + PAGE_SIZE, RIGHTS_MMIO);
 }
 
 void paging_init(void)
@@ -109,12 +104,10 @@ void paging_init(void)
 	page_free(pml4);
 	write_cr3(read_cr3());
 	frame_add(virt_to_mpa(boot_l3), virt_to_mpa(boot_l2_end));
-	initialised = true;
 
-	paging_map_mmio(acpi_info.lapic, acpi_info.lapic + PAGE_SIZE);
+	map_mmio(rdmsr(MSR_APIC_BASE) & PTE_ADDR);
 	if (acpi_info.ioapic)
-		paging_map_mmio(acpi_info.ioapic,
-				acpi_info.ioapic + PAGE_SIZE);
+		map_mmio(acpi_info.ioapic & PAGE_MASK);
 }
 
 u64 *paging_new_pml4(u64 *area_l3)

@@ -10,6 +10,7 @@
 #include "../core/lock.h"
 #include "../core/printk.h"
 
+_Static_assert(ARRAY_SIZE(acpi_info.apic_id) == MAX_CPUS, "smp_start()");
 _Static_assert(STACK_SIZE == 16384, "boot.S knows this");
 _Static_assert(sizeof(struct pcpu) <= PAGE_SIZE, "smp.c allocates a page");
 

@@ -22,7 +22,6 @@
 
 struct boot_module {
 	mpa_t start, end;
-	char cmdline[256]; /* truncated */
 };
 
 struct boot_region {
@@ -48,11 +47,7 @@ void multiboot_parse(u32 magic, u32 info);
 struct acpi_info {
 	unsigned int cpu_count;
 	u32 apic_id[64];
-	mpa_t lapic; /* MMIO address */
-	mpa_t ioapic;
-	u32 ioapic_gsi_base;
-	u32 serial_gsi; /* GSI of ISA IRQ 4 */
-	bool serial_level, serial_low;
+	mpa_t ioapic; /* that of the ISA interrupts; 0: none */
 	u16 pm1a_cnt, pm1b_cnt; /* ports; 0: unknown */
 	u16 slp_typa, slp_typb; /* for S5 */
 	bool has_s5, has_reset;
@@ -80,8 +75,6 @@ void acpi_parse(mpa_t rsdp);
 void paging_init(void);
 /* A new top-level table: shared lower slots, slot 256 -> area_l3 (or 0). */
 u64 *paging_new_pml4(u64 *area_l3);
-/* Maps [start, end) of MMIO uncached, one to one. */
-void paging_map_mmio(mpa_t start, mpa_t end);
 
 /* --- apic.c --- */
 void apic_init_cpu(void); /* this processor's local APIC, x2APIC if there */
@@ -91,8 +84,7 @@ void apic_send_ipi(u32 apic_id, u8 vector);
 void apic_send_nmi(u32 apic_id);
 void apic_send_init(u32 apic_id);
 void apic_send_init_sipi(u32 apic_id, u8 page);
-/* Calibrates against the PM timer or PIT, on the boot processor. */
-void apic_timer_calibrate(void);
+void apic_timer_calibrate(void); /* once, on the boot processor */
 /* One-shot, in ns from now (at least about 1 us); ~0: stop. */
 void apic_timer_set_ns(u64 delta);
 bool apic_is_x2apic(void);
@@ -106,10 +98,7 @@ void serial_enable_irq(void);
 void serial_interrupt(void); /* reads all, calls console_input() */
 
 /* --- tsc.c --- */
-/*
- * Increments per second of an upward counter, against the PM timer or the
- * PIT; takes about 50 ms.
- */
+/* Increments per second of an upward counter; takes about 50 ms. */
 u64 clock_measure(u64 (*counter)(void));
 void delay_us(unsigned int us); /* by the same clock; coarse */
 u64 tsc_calibrate(void); /* kHz */

@@ -116,7 +116,7 @@ static bool start_one(struct pcpu *p)
 
 void smp_start(unsigned int limit)
 {
-	unsigned int all = acpi_info.cpu_count;
+	unsigned int all = MAX(acpi_info.cpu_count, 1U);
 	struct pcpu *p;
 	u32 id;
 
@@ -124,9 +124,10 @@ void smp_start(unsigned int limit)
 	       trampoline_end - trampoline_start);
 	if (!limit || limit > all)
 		limit = all;
-	limit = MIN(limit, (unsigned int)MAX_CPUS);
-	for (unsigned int i = 1; i < all && pcpu_count < limit; i++) {
+	for (unsigned int i = 0; i < all && pcpu_count < limit; i++) {
 		id = acpi_info.apic_id[i];
+		if (id == pcpus[0]->apic_id)
+			continue;
 		if (id > 0xfe && !apic_is_x2apic()) {
 			printk("smp: APIC id %u needs x2APIC\n", id);
 			continue;
