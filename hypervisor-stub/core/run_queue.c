@@ -86,12 +86,6 @@ unsigned int run_queue_cpu(u64 n)
 	return __builtin_ctzl(mask);
 }
 
-static unsigned int sched_weight(const struct vcpu *v)
-{
-	(void)v;
-	return SCHED_DEFAULT_WEIGHT;
-}
-
 void run_queue_account(struct vcpu *v, u64 now)
 {
 	struct sched_vcpu *s = &v->sched;
@@ -99,7 +93,7 @@ void run_queue_account(struct vcpu *v, u64 now)
 
 	if (s->state == VCPU_RUNNING) {
 		s->ran += delta;
-		s->vtime += delta * SCHED_DEFAULT_WEIGHT / sched_weight(v);
+		s->vtime += delta;
 	} else if (s->state == VCPU_RUNNABLE) {
 		s->stolen += delta;
 	}
@@ -130,8 +124,7 @@ void run_queue_insert(struct run_queue *q, struct vcpu *v)
 
 	for (at = q->queue.next; at != &q->queue; at = at->next)
 		if (before(v->sched.vtime,
-			   list_entry(at, struct vcpu, sched.link)
-				   ->sched.vtime))
+			   list_entry(at, struct vcpu, sched.link)->sched.vtime))
 			break;
 	list_add_tail(at, &v->sched.link);
 	WRITE_ONCE(q->queued, q->queued + 1);
@@ -207,8 +200,7 @@ void run_queue_move_end(struct vcpu *v)
 	s->moving = false;
 	run_queue_insert(q, v);
 	waits = q->current != NULL;
-	if (!waits ||
-	    before(s->vtime + GRANULARITY, q->current->sched.vtime)) {
+	if (!waits || before(s->vtime + GRANULARITY, q->current->sched.vtime)) {
 		q->preempt = true;
 		run_queue_resched(q - run_queues);
 	} else if (q->queued == 1) {

@@ -5,9 +5,8 @@
  * Decides who runs next on a processor, and owns the sched part of every vCPU
  * together with run_queue.c, whose locks protect it.
  *
- * 1. Share. A vCPU's virtual time grows while it runs, the slower the larger
- *    its weight; a queue is ordered by it and the lowest runs next, for a
- *    slice at most. Virtual times mean something within one queue only:
+ * 1. Share. A vCPU's virtual time grows while it runs; all weigh the same. A
+ *    queue is ordered by it and the lowest runs next, for a slice at most. Virtual times mean something within one queue only:
  *    whoever moves between two keeps its distance to the queue's min_vtime.
  * 2. Latency. Who wakes up gets a bounded credit, and takes the processor
  *    from a current vCPU that is far enough ahead of it.
@@ -124,28 +123,13 @@ void sched_wake(struct vcpu *v)
 		spin_unlock(&q->lock);
 }
 
-static void self_wants(struct vcpu *v, enum sched_want want)
+void sched_self_wants(struct vcpu *v, enum sched_want want)
 {
 	struct run_queue *q = run_queue_lock(v);
 
 	v->sched.want = want;
 	WRITE_ONCE(this_pcpu()->need_resched, true);
 	spin_unlock(&q->lock);
-}
-
-void sched_vcpu_offline_self(struct vcpu *v)
-{
-	self_wants(v, SCHED_WANT_OFFLINE);
-}
-
-void sched_block_self(struct vcpu *v)
-{
-	self_wants(v, SCHED_WANT_BLOCK);
-}
-
-void sched_yield_self(struct vcpu *v)
-{
-	self_wants(v, SCHED_WANT_YIELD);
 }
 
 void sched_vcpu_stop(struct vcpu *v)

@@ -29,14 +29,12 @@ enum sched_want {
 	SCHED_WANT_OFFLINE,
 };
 
-#define SCHED_DEFAULT_WEIGHT 256
-
 /* Per vCPU; protected by the lock of the queue of `cpu`. */
 struct sched_vcpu {
 	enum vcpu_state state;
 	struct list link;
 	unsigned int cpu; /* queue it belongs to */
-	u64 vtime; /* virtual time, ns scaled by weight */
+	u64 vtime; /* virtual time, ns */
 	u64 since; /* system time up to which ran and stolen are counted */
 	u64 moved; /* system time when it came to its queue */
 	u64 ran; /* ns it ran */
@@ -51,8 +49,6 @@ void sched_cpu_init(unsigned int cpu);
 void sched_vcpu_init(struct vcpu *v);
 /* OFFLINE to RUNNABLE (vCPU brought up). */
 void sched_vcpu_online(struct vcpu *v);
-/* Current vCPU to OFFLINE; takes effect in sched_pick(). */
-void sched_vcpu_offline_self(struct vcpu *v);
 /*
  * A vCPU of a dying domain must not run again: takes it out of its queue, or
  * interrupts the processor that runs it and waits until it has left it.
@@ -60,14 +56,13 @@ void sched_vcpu_offline_self(struct vcpu *v);
  */
 void sched_vcpu_stop(struct vcpu *v);
 /*
- * Current vCPU wants to wait; takes effect in sched_pick() unless
- * vcpu_has_work() says that what it waits for has come.
+ * What the current vCPU wants, carried out by sched_pick(): to wait, unless
+ * vcpu_has_work() says that what it waits for has come; to give the rest of
+ * its slice away; or to go OFFLINE.
  */
-void sched_block_self(struct vcpu *v);
+void sched_self_wants(struct vcpu *v, enum sched_want want);
 /* Makes v runnable if it is blocked and vcpu_has_work(). Any CPU. */
 void sched_wake(struct vcpu *v);
-/* Gives the rest of the slice away. */
-void sched_yield_self(struct vcpu *v);
 /* True when this processor should call sched_pick() before it goes on. */
 bool sched_need_resched(void);
 /*

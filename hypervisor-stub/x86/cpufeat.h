@@ -49,35 +49,27 @@ enum insn_op {
 	INSN_CLI,
 	INSN_STI,
 	INSN_HLT,
-	INSN_IN,
-	INSN_OUT, /* no string forms */
-	INSN_INS,
-	INSN_OUTS, /* recognised, refused */
+	INSN_IN, /* no string forms */
+	INSN_OUT,
 	INSN_MOV_FROM_CR,
 	INSN_MOV_TO_CR,
 	INSN_MOV_FROM_DR,
 	INSN_MOV_TO_DR,
 	INSN_RDMSR,
 	INSN_WRMSR,
-	INSN_RDPMC,
 	INSN_XSETBV,
 	INSN_CLTS,
 	INSN_INVD,
 	INSN_WBINVD,
 	INSN_INVLPG,
-	INSN_LMSW,
-	INSN_SWAPGS,
-	INSN_INT,
 };
 
 struct insn {
 	enum insn_op op;
 	u8 length; /* bytes, 1 to 15 */
 	u8 width; /* of I/O: 1, 2, 4 */
-	u8 reg; /* control or debug register number, or INT vector */
+	u8 reg; /* control or debug register number */
 	u8 gpr; /* general register, 0 = rax ... 15 = r15 */
-	bool port_imm; /* port is in `port`, else in dx */
-	u8 port;
 	/* Memory operand of INVLPG: segment:[base + (index << scale) + disp] */
 	u8 base, index; /* as gpr; or INSN_NO_REG, INSN_RIP (base only) */
 	u8 scale;

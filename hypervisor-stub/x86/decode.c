@@ -131,26 +131,9 @@ static bool decode_0f01(struct cursor *c, struct insn *insn)
 		insn->op = INSN_XSETBV;
 		return true;
 	}
-	if (modrm == 0xf8) {
-		insn->op = INSN_SWAPGS;
-		return true;
-	}
-	switch ((modrm >> 3) & 7) {
-	case 6:
-		insn->op = INSN_LMSW;
-		break;
-	case 7:
-		if (modrm >> 6 == 3)
-			return false;
-		insn->op = INSN_INVLPG;
-		break;
-	default:
+	if (((modrm >> 3) & 7) != 7 || modrm >> 6 == 3)
 		return false;
-	}
-	if (modrm >> 6 == 3) {
-		insn->gpr = (modrm & 7) | (c->rex & REX_B ? 8 : 0);
-		return true;
-	}
+	insn->op = INSN_INVLPG;
 	return read_memory(c, modrm, insn);
 }
 
@@ -174,7 +157,6 @@ static bool decode_0f(struct cursor *c, struct insn *insn)
 		[0x20] = INSN_MOV_FROM_CR, [0x21] = INSN_MOV_FROM_DR,
 		[0x22] = INSN_MOV_TO_CR,   [0x23] = INSN_MOV_TO_DR,
 		[0x30] = INSN_WRMSR,	   [0x32] = INSN_RDMSR,
-		[0x33] = INSN_RDPMC,
 	};
 	u8 opcode;
 
@@ -191,13 +173,12 @@ static bool decode_0f(struct cursor *c, struct insn *insn)
 static bool decode_one(struct cursor *c, struct insn *insn)
 {
 	static const u8 ops[256] = {
-		[0x6c ... 0x6d] = INSN_INS, [0x6e ... 0x6f] = INSN_OUTS,
-		[0xcd] = INSN_INT,	    [0xe4 ... 0xe5] = INSN_IN,
-		[0xe6 ... 0xe7] = INSN_OUT, [0xec ... 0xed] = INSN_IN,
-		[0xee ... 0xef] = INSN_OUT, [0xf4] = INSN_HLT,
-		[0xfa] = INSN_CLI,	    [0xfb] = INSN_STI,
+		[0xe4 ... 0xe5] = INSN_IN,  [0xec ... 0xed] = INSN_IN,
+		[0xe6 ... 0xe7] = INSN_OUT, [0xee ... 0xef] = INSN_OUT,
+		[0xf4] = INSN_HLT,	    [0xfa] = INSN_CLI,
+		[0xfb] = INSN_STI,
 	};
-	u8 opcode;
+	u8 opcode, port;
 
 	/* LOCK makes each of our instructions a #UD (or, on AMD, a CR8). */
 	if (!read_prefixes(c, &opcode) || c->lock)
@@ -205,23 +186,13 @@ static bool decode_one(struct cursor *c, struct insn *insn)
 	if (opcode == 0x0f)
 		return decode_0f(c, insn);
 	insn->op = ops[opcode];
-	switch (insn->op) {
-	case INSN_UNKNOWN:
-		return false;
-	case INSN_INT:
-		return next(c, &insn->reg);
-	case INSN_IN:
-	case INSN_OUT:
-	case INSN_INS:
-	case INSN_OUTS:
+	if (insn->op == INSN_IN || insn->op == INSN_OUT) {
 		insn->width = 1;
 		if (opcode & 1)
 			insn->width = c->opsize && !(c->rex & REX_W) ? 2 : 4;
-		insn->port_imm = opcode >= 0xe4 && opcode <= 0xe7;
-		return !insn->port_imm || next(c, &insn->port);
-	default:
-		return true;
+		return opcode >= 0xec || next(c, &port); /* else it is dx */
 	}
+	return insn->op != INSN_UNKNOWN;
 }
 
 bool insn_decode(const u8 *bytes, size_t n, struct insn *insn)

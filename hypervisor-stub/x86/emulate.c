@@ -71,19 +71,8 @@ static bool emulate_hlt(struct vcpu *v)
 	}
 	/* As BLOCK. The scheduler looks for events before it lets v sleep. */
 	v->waiting = false;
-	sched_block_self(v);
+	sched_self_wants(v, SCHED_WANT_BLOCK);
 	return true;
-}
-
-/* A domain without ports: nobody answers, so the bus reads as ones. */
-static void emulate_in(struct vcpu *v, unsigned int width)
-{
-	u64 *rax = &v->regs->rax;
-
-	if (width == 4)
-		*rax = 0xffffffff;
-	else
-		*rax |= width == 2 ? 0xffff : 0xff;
 }
 
 static bool read_cr(struct vcpu *v, unsigned int n, u64 *value)
@@ -113,22 +102,17 @@ static bool read_cr(struct vcpu *v, unsigned int n, u64 *value)
 static bool write_guest_cr3(struct vcpu *v, u64 value)
 {
 	const gpa_t gpa = value & PTE_ADDR;
+	int error;
 
 	if (value & ~(PTE_ADDR | 0xfff))
 		return false;
 	shadow_flush(v, LODGE_FLUSH_ALL, gpa, 0, 0);
-	switch (shadow_load_root(v, gpa)) {
-	case 0:
-		return true;
-	case -LODGE_ENOMEM:
-		domain_crash(v->domain, v, "no shadow memory for cr3 = %lx",
-			     value);
-		return false;
-	default:
-		domain_crash(v->domain, v, "cr3 = %lx is not in its memory",
-			     value);
-		return false;
-	}
+	error = shadow_load_root(v, gpa);
+	if (error)
+		domain_crash(v->domain, v, "cr3 = %lx: %s", value,
+			     error == -LODGE_ENOMEM ? "no shadow memory" :
+						      "not in its memory");
+	return !error;
 }
 
 static bool write_cr(struct vcpu *v, unsigned int n, u64 value)
@@ -205,25 +189,20 @@ static void emulate_invlpg(struct vcpu *v, u64 va)
 
 static bool emulate_rdmsr(struct vcpu *v)
 {
-	struct regs *r = v->regs;
 	u64 value;
 
-	if (!msr_read(v, (u32)r->rcx, &value))
+	if (!msr_read(v, (u32)v->regs->rcx, &value))
 		return false;
-	r->rax = (u32)value;
-	r->rdx = value >> 32;
+	v->regs->rax = (u32)value;
+	v->regs->rdx = value >> 32;
 	return true;
-}
-
-static u64 edx_eax(const struct regs *r)
-{
-	return (u32)r->rax | r->rdx << 32;
 }
 
 /* False: it stays a #GP, or the domain has crashed. */
 static bool execute(struct vcpu *v, const struct insn *insn)
 {
 	struct regs *r = v->regs;
+	const u64 edx_eax = (u32)r->rax | r->rdx << 32;
 
 	switch (insn->op) {
 	case INSN_CLI:
@@ -233,7 +212,10 @@ static bool execute(struct vcpu *v, const struct insn *insn)
 	case INSN_HLT:
 		return emulate_hlt(v);
 	case INSN_IN:
-		emulate_in(v, insn->width);
+		/* There are no ports: nobody answers, and the bus is ones. */
+		r->rax = insn->width == 4 ?
+				 0xffffffff :
+				 r->rax | (insn->width == 2 ? 0xffff : 0xff);
 		return true;
 	case INSN_OUT:
 		return true;
@@ -248,9 +230,9 @@ static bool execute(struct vcpu *v, const struct insn *insn)
 	case INSN_RDMSR:
 		return emulate_rdmsr(v);
 	case INSN_WRMSR:
-		return msr_write(v, (u32)r->rcx, edx_eax(r));
+		return msr_write(v, (u32)r->rcx, edx_eax);
 	case INSN_XSETBV:
-		return !(u32)r->rcx && fpu_set_xcr0(v, edx_eax(r));
+		return !(u32)r->rcx && fpu_set_xcr0(v, edx_eax);
 	case INSN_CLTS:
 		v->arch.cr0 &= ~CR0_TS;
 		return true;
@@ -261,13 +243,7 @@ static bool execute(struct vcpu *v, const struct insn *insn)
 		emulate_invlpg(v, operand_address(v, insn));
 		return true;
 	case INSN_UNKNOWN:
-	case INSN_INS:
-	case INSN_OUTS:
-	case INSN_RDPMC:
-	case INSN_LMSW:
-	case INSN_SWAPGS:
-	case INSN_INT:
-		return false;
+		break;
 	}
 	return false;
 }

@@ -171,7 +171,7 @@ static void __hot __noreturn __attribute__((used)) guest_loop(void)
 		v = p->current;
 		domain_reap();
 		if (v && domain_is_dying(v->domain))
-			sched_vcpu_offline_self(v);
+			sched_self_wants(v, SCHED_WANT_OFFLINE);
 		if (!v || sched_need_resched() ||
 		    v->sched.state != VCPU_RUNNING) {
 			v = reschedule(p, v);

@@ -18,7 +18,6 @@
 #define MSR_PLATFORM_ID 0x17
 #define MSR_UCODE_WRITE 0x79
 #define MSR_UCODE_REV 0x8b
-#define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_MISC_ENABLE 0x1a0
 #define MSR_DEBUGCTL 0x1d9
@@ -36,6 +35,35 @@
 #define HWCR_TSC_AT_P0 (1UL << 24) /* else Linux reports a firmware bug */
 #define DE_CFG_LFENCE_SERIALIZES (1UL << 1)
 #define DEBUGCTL_LBR_BTF 3UL
+
+/* What is there without an effect: reads as 0, takes any value. */
+#define QUIET_READ 1
+#define QUIET_WRITE 2
+
+static bool quiet(u32 msr, unsigned int access)
+{
+	static const struct {
+		u32 first, last;
+		unsigned int access;
+	} table[] = {
+		{ MSR_PLATFORM_ID, MSR_PLATFORM_ID, QUIET_READ },
+		{ MSR_UCODE_WRITE, MSR_UCODE_WRITE, QUIET_WRITE },
+		{ MSR_UCODE_REV, MSR_UCODE_REV, QUIET_READ | QUIET_WRITE },
+		{ MSR_SYSENTER_CS, MSR_SYSENTER_EIP, QUIET_READ | QUIET_WRITE },
+		{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, QUIET_WRITE },
+		{ MSR_DEBUGCTL, MSR_DEBUGCTL, QUIET_READ },
+		{ MSR_STAR, MSR_SFMASK, QUIET_READ | QUIET_WRITE },
+		{ MSR_SYSCFG, MSR_SYSCFG, QUIET_READ },
+		{ MSR_HWCR, MSR_HWCR, QUIET_WRITE },
+		{ MSR_INT_PENDING, MSR_INT_PENDING, QUIET_READ | QUIET_WRITE },
+		{ MSR_DE_CFG, MSR_DE_CFG, QUIET_WRITE },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(table); i++)
+		if (msr >= table[i].first && msr <= table[i].last)
+			return table[i].access & access;
+	return false;
+}
 
 void msr_vcpu_init(struct vcpu *v)
 {
@@ -87,22 +115,9 @@ bool msr_read(struct vcpu *v, u32 msr, u64 *value)
 	case MSR_DE_CFG:
 		*value = DE_CFG_LFENCE_SERIALIZES;
 		return true;
-	case MSR_PLATFORM_ID:
-	case MSR_UCODE_REV:
-	case MSR_SYSENTER_CS:
-	case MSR_SYSENTER_ESP:
-	case MSR_SYSENTER_EIP:
-	case MSR_DEBUGCTL:
-	case MSR_STAR:
-	case MSR_LSTAR:
-	case MSR_CSTAR:
-	case MSR_SFMASK:
-	case MSR_SYSCFG:
-	case MSR_INT_PENDING:
-		*value = 0;
-		return true;
 	default:
-		return false;
+		*value = 0;
+		return quiet(msr, QUIET_READ);
 	}
 }
 
@@ -141,21 +156,7 @@ bool msr_write(struct vcpu *v, u32 msr, u64 value)
 		return write_tsc_aux(v, value);
 	case MSR_DEBUGCTL:
 		return !(value & ~DEBUGCTL_LBR_BTF);
-	case MSR_UCODE_REV:
-	case MSR_UCODE_WRITE:
-	case MSR_MISC_ENABLE:
-	case MSR_HWCR:
-	case MSR_DE_CFG:
-	case MSR_INT_PENDING:
-	case MSR_SYSENTER_CS:
-	case MSR_SYSENTER_ESP:
-	case MSR_SYSENTER_EIP:
-	case MSR_STAR:
-	case MSR_LSTAR:
-	case MSR_CSTAR:
-	case MSR_SFMASK:
-		return true;
 	default:
-		return false;
+		return quiet(msr, QUIET_WRITE);
 	}
 }

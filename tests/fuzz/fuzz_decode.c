@@ -17,14 +17,12 @@ static void check(bool ok)
 
 static void check_fields(const struct insn *i, size_t size)
 {
-	check(i->op != INSN_UNKNOWN && i->op <= INSN_INT);
+	check(i->op != INSN_UNKNOWN && i->op <= INSN_INVLPG);
 	check(i->length >= 1 && i->length <= 15 && i->length <= size);
 	check(i->gpr < 16);
 	switch (i->op) {
 	case INSN_IN:
 	case INSN_OUT:
-	case INSN_INS:
-	case INSN_OUTS:
 		check(i->width == 1 || i->width == 2 || i->width == 4);
 		break;
 	case INSN_MOV_FROM_CR:

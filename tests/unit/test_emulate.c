@@ -41,7 +41,7 @@ void domain_crash(struct domain *d, struct vcpu *v, const char *fmt, ...)
 	crashes++;
 }
 
-void sched_block_self(struct vcpu *v)
+void sched_self_wants(struct vcpu *v, enum sched_want want)
 {
 	blocks++;
 }

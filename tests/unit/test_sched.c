@@ -201,7 +201,7 @@ static void run_guest(struct pcpu *p, u64 dt)
 	t = task_of(p->current);
 	t->used += dt;
 	if (t->yields && rand() % 4 == 0)
-		sched_yield_self(&t->vcpu);
+		sched_self_wants(&t->vcpu, SCHED_WANT_YIELD);
 	if (!t->burst)
 		return;
 	t->left -= MIN(t->left, dt);
@@ -211,7 +211,7 @@ static void run_guest(struct pcpu *p, u64 dt)
 	t->work = false;
 	if (t->sleep)
 		t->wake_at = clock_ns + t->sleep;
-	sched_block_self(&t->vcpu);
+	sched_self_wants(&t->vcpu, SCHED_WANT_BLOCK);
 }
 
 static bool needs_attention(struct pcpu *p)
@@ -504,16 +504,16 @@ static void test_wake_race(void **state)
 	assert_ptr_equal(here->current, &t->vcpu);
 	/* before it asks */
 	wake(t);
-	sched_block_self(&t->vcpu);
+	sched_self_wants(&t->vcpu, SCHED_WANT_BLOCK);
 	assert_ptr_equal(sched_pick(&t->vcpu), &t->vcpu);
 	/* after it asks */
 	t->work = false;
-	sched_block_self(&t->vcpu);
+	sched_self_wants(&t->vcpu, SCHED_WANT_BLOCK);
 	wake(t);
 	assert_ptr_equal(sched_pick(&t->vcpu), &t->vcpu);
 	/* after it sleeps */
 	t->work = false;
-	sched_block_self(&t->vcpu);
+	sched_self_wants(&t->vcpu, SCHED_WANT_BLOCK);
 	assert_null(sched_pick(&t->vcpu));
 	here->current = NULL;
 	assert_int_equal(t->vcpu.sched.state, VCPU_BLOCKED);
@@ -525,10 +525,10 @@ static void test_wake_race(void **state)
 	check(true);
 	/* down, and up again before it is down, and after */
 	here = pcpus[t->vcpu.sched.cpu];
-	sched_vcpu_offline_self(&t->vcpu);
+	sched_self_wants(&t->vcpu, SCHED_WANT_OFFLINE);
 	sched_vcpu_online(&t->vcpu);
 	assert_ptr_equal(sched_pick(&t->vcpu), &t->vcpu);
-	sched_vcpu_offline_self(&t->vcpu);
+	sched_self_wants(&t->vcpu, SCHED_WANT_OFFLINE);
 	assert_null(sched_pick(&t->vcpu));
 	here->current = NULL;
 	wake(t);
@@ -559,7 +559,7 @@ static void random_step(void)
 	case 1:
 		if (s->state == VCPU_RUNNING) {
 			here = pcpus[s->cpu];
-			sched_vcpu_offline_self(&t->vcpu);
+			sched_self_wants(&t->vcpu, SCHED_WANT_OFFLINE);
 		}
 		break;
 	case 2:
@@ -625,11 +625,11 @@ static void pass_token(unsigned int n, unsigned int *seed)
 		sched_wake(&tasks[to].vcpu);
 	}
 	if (rand_r(seed) % 16 == 0)
-		sched_yield_self(&tasks[n].vcpu);
+		sched_self_wants(&tasks[n].vcpu, SCHED_WANT_YIELD);
 	/* As a guest clears `pending` before it looks at its events. */
 	__atomic_store_n(&tasks[n].work, false, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&box[n].tokens, __ATOMIC_SEQ_CST))
-		sched_block_self(&tasks[n].vcpu);
+		sched_self_wants(&tasks[n].vcpu, SCHED_WANT_BLOCK);
 	__atomic_fetch_sub(&box[n].running, 1, __ATOMIC_SEQ_CST);
 }
 
