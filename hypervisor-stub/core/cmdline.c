@@ -19,6 +19,7 @@
 #define MEM_MIB_MAX (1UL << 27) /* 128 TiB, what a p2m can hold */
 
 struct cmdline cmdline;
+const char *const cpuid_policy_names[] = { "auto", "host", "emulator" };
 
 struct reader {
 	const char *at, *end;
@@ -250,18 +251,10 @@ static void parse_domain(struct cmdline *c, struct reader *r, char *text)
 
 static bool parse_cpuid(struct cmdline *c, const char *value)
 {
-	static const char *const names[] = {
-		[CPUID_AUTO] = "auto",
-		[CPUID_HOST] = "host",
-		[CPUID_EMULATOR] = "emulator",
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		if (!strcmp(value, names[i])) {
-			c->cpuid = i;
+	for (c->cpuid = 0; c->cpuid < CPUID_POLICIES; c->cpuid++)
+		if (!strcmp(value, cpuid_policy_names[c->cpuid]))
 			return true;
-		}
-	}
+	c->cpuid = CPUID_AUTO;
 	return false;
 }
 
@@ -271,19 +264,16 @@ static bool parse_option(struct cmdline *c, const char *word)
 	const char *value;
 	u64 n;
 
-	value = after(word, "cpuid=");
-	if (value)
+	if ((value = after(word, "cpuid=")))
 		return parse_cpuid(c, value);
-	value = after(word, "smp=");
-	if (value) {
+	if ((value = after(word, "seed=")))
+		return parse_number(value, ~0UL, &c->seed);
+	if ((value = after(word, "smp="))) {
 		if (!parse_number(value, 0xffff, &n))
 			return false;
 		c->smp = n;
 		return true;
 	}
-	value = after(word, "seed=");
-	if (value)
-		return parse_number(value, ~0UL, &c->seed);
 	if (!strcmp(word, "debug-exit")) {
 		c->debug_exit = true;
 		return true;

@@ -26,7 +26,8 @@ struct domain_config {
 	char error[96];
 };
 
-enum cpuid_policy { CPUID_AUTO, CPUID_HOST, CPUID_EMULATOR };
+enum cpuid_policy { CPUID_AUTO, CPUID_HOST, CPUID_EMULATOR, CPUID_POLICIES };
+extern const char *const cpuid_policy_names[CPUID_POLICIES];
 
 struct cmdline {
 	struct domain_config domain[CMDLINE_MAX_DOMAINS];

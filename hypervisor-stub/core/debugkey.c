@@ -25,24 +25,17 @@ static void for_each_domain(void (*fn)(struct domain *d))
 	spin_unlock(&domains_lock);
 }
 
-static const char *state_name(enum domain_state state)
-{
-	static const char *const names[] = { "building", "running", "dying",
-					     "dead" };
-
-	return names[state];
-}
-
 static void show_domain(struct domain *d)
 {
+	static const char *const state[] = { "building", "running", "dying",
+					     "dead" };
 	static const char *const vcpu_state[] = { "offline", "blocked",
 						  "runnable", "running" };
 	unsigned int i;
 
-	printk("d%u %s: %s, %lu MiB, %u vCPUs, %u roots, shadow %lu of %lu\n",
-	       d->id, d->name, state_name(READ_ONCE(d->state)),
-	       d->mem_frames >> (20 - PAGE_SHIFT), d->vcpu_count,
-	       READ_ONCE(d->shadow.root_count),
+	printk("d%u %s: %s, %lu frames, p2m %lu, %u roots, shadow %lu of %lu\n",
+	       d->id, d->name, state[READ_ONCE(d->state)], d->mem_frames,
+	       d->p2m.table_count, READ_ONCE(d->shadow.root_count),
 	       READ_ONCE(d->shadow.page_count),
 	       READ_ONCE(d->shadow.page_limit));
 	for (i = 0; i < d->vcpu_count; i++) {
@@ -59,6 +52,7 @@ static void show_domain(struct domain *d)
 
 static void key_domains(void)
 {
+	printk("%lu frames free\n", frame_free_count());
 	for_each_domain(show_domain);
 }
 
@@ -88,20 +82,10 @@ static const char *const counter_names[] = {
 	"iret_completed",
 };
 
-/* By number. */
-static const char *const hypercall_names[] = {
-	"version",	"console_write", "console_read", "set_callbacks",
-	"load_root",	"flush",	 "drop_root",	 "fill",
-	"set_timer",	"block",	 "yield",	 "event",
-	"cpuid",	"set_descriptor", "set_ldt",	 "set_debugreg",
-	"vcpu",		"shutdown",	 "batch",	 "set_shared",
-	"debug",
-};
-
 #define FIRST_COUNTER offsetof(struct lodge_counters, entries)
 _Static_assert(FIRST_COUNTER + sizeof(u64) * ARRAY_SIZE(counter_names) ==
-	       offsetof(struct lodge_counters, hypercall), "counter names");
-_Static_assert(ARRAY_SIZE(hypercall_names) == LODGE_HC_COUNT, "names");
+		       offsetof(struct lodge_counters, hypercall),
+	       "counter names");
 
 static void show_counters(struct domain *d)
 {
@@ -116,8 +100,7 @@ static void show_counters(struct domain *d)
 			printk("  %-16s %lu\n", counter_names[i], count[i]);
 	for (i = 0; i < ARRAY_SIZE(sum.hypercall); i++)
 		if (sum.hypercall[i])
-			printk("  hypercall %2u %s %lu\n", i,
-			       i < LODGE_HC_COUNT ? hypercall_names[i] : "?",
+			printk("  hypercall %2u     %lu\n", i,
 			       sum.hypercall[i]);
 }
 
@@ -140,20 +123,6 @@ static void key_audit(void)
 	for_each_domain(audit_domain);
 }
 
-static void show_memory(struct domain *d)
-{
-	printk("d%u %s: %lu frames, p2m %lu, shadows %lu\n", d->id, d->name,
-	       d->mem_frames, d->p2m.table_count,
-	       READ_ONCE(d->shadow.page_count));
-}
-
-static void key_memory(void)
-{
-	printk("%lu of %lu frames free\n", frame_free_count(),
-	       frame_total_count());
-	for_each_domain(show_memory);
-}
-
 static void key_sched(void)
 {
 	u64 now = time_now();
@@ -171,11 +140,10 @@ static const struct {
 	const char *what;
 } keys[] = {
 	{ 'h', key_help, "this help" },
-	{ 'd', key_domains, "domains and their vCPUs" },
+	{ 'd', key_domains, "domains, their memory and vCPUs" },
 	{ 'v', key_vcpus, "registers and stacks of all vCPUs" },
 	{ 'c', key_counters, "counters that are not zero" },
 	{ 'a', key_audit, "compare shadows with page tables" },
-	{ 'm', key_memory, "memory" },
 	{ 's', key_sched, "run queues" },
 	{ 'R', machine_reboot, "restart the machine" },
 	{ 'O', machine_poweroff, "turn the machine off" },

@@ -118,7 +118,7 @@ err_domain:
 	return NULL;
 }
 
-static void free_memory(void *arg, gpa_t gpa, mpa_t mpa, unsigned int order)
+static void free_memory(gpa_t gpa, mpa_t mpa, unsigned int order)
 {
 	frame_free(mpa, order);
 }
@@ -132,7 +132,7 @@ static void domain_free(struct domain *d)
 	for (i = 0; i < d->vcpu_count; i++)
 		vcpu_destroy(d->vcpu[i]);
 	event_destroy(d);
-	p2m_for_each(&d->p2m, free_memory, NULL);
+	p2m_for_each(&d->p2m, free_memory);
 	p2m_destroy(&d->p2m);
 	frame_free(virt_to_mpa(d), DOMAIN_ORDER);
 }

@@ -39,7 +39,7 @@ static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_FRAMES);
 static struct frame *frames;
 static mfn_t frame_max;
 static u32 free_head[FRAME_ORDERS];
-static u64 free_count, total_count;
+static u64 free_count;
 
 size_t frame_table_size(mfn_t max_mfn)
 {
@@ -51,7 +51,7 @@ void frame_init(void *table, mfn_t max_mfn)
 	frames = table;
 	/* Links are 32 bits wide: 16 TiB, far above what is mapped. */
 	frame_max = MIN(max_mfn, (mfn_t)UINT32_MAX);
-	free_count = total_count = 0;
+	free_count = 0;
 	memset(free_head, 0, sizeof(free_head));
 }
 
@@ -120,7 +120,6 @@ void frame_add(mpa_t start, mpa_t end)
 			frames[i].state = FRAME_TAIL;
 			frames[i].owner = FRAME_DOM_NONE;
 		}
-		total_count += 1UL << order;
 		release_block(mfn, order);
 		mfn += 1UL << order;
 	}
@@ -191,11 +190,6 @@ u16 frame_owner(mpa_t addr)
 u64 frame_free_count(void)
 {
 	return READ_ONCE(free_count);
-}
-
-u64 frame_total_count(void)
-{
-	return READ_ONCE(total_count);
 }
 
 void *page_alloc(void)

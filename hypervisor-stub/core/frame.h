@@ -30,7 +30,6 @@ void frame_free(mpa_t addr, unsigned int order);
 /* Owner of an allocated frame; FRAME_DOM_NONE for all others. */
 u16 frame_owner(mpa_t addr);
 u64 frame_free_count(void);
-u64 frame_total_count(void);
 /* One cleared frame for the hypervisor's own use; NULL if none. */
 void *page_alloc(void);
 void page_free(void *page);

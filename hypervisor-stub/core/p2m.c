@@ -156,12 +156,7 @@ mpa_t __hot p2m_lookup(const struct p2m *p, gpa_t gpa)
 	return p2m_lookup_order(p, gpa, &order);
 }
 
-struct p2m_visitor {
-	void (*fn)(void *arg, gpa_t gpa, mpa_t mpa, unsigned int order);
-	void *arg;
-};
-
-static void visit(const struct p2m_visitor *v, u64 *table, int level, gpa_t gpa)
+static void visit(u64 *table, int level, gpa_t gpa, p2m_visitor *fn)
 {
 	unsigned int i;
 
@@ -172,20 +167,14 @@ static void visit(const struct p2m_visitor *v, u64 *table, int level, gpa_t gpa)
 		if (!(entry & PTE_P))
 			continue;
 		if (is_leaf(entry, level))
-			v->fn(v->arg, at, entry & PTE_ADDR,
-			      level == 1 ? 0 : LARGE_ORDER);
+			fn(at, entry & PTE_ADDR, level == 1 ? 0 : LARGE_ORDER);
 		else
-			visit(v, entry_table(entry), level - 1, at);
+			visit(entry_table(entry), level - 1, at, fn);
 	}
 }
 
-void p2m_for_each(struct p2m *p,
-		  void (*fn)(void *arg, gpa_t gpa, mpa_t mpa,
-			     unsigned int order),
-		  void *arg)
+void p2m_for_each(struct p2m *p, p2m_visitor *fn)
 {
-	struct p2m_visitor v = { fn, arg };
-
 	if (p->root)
-		visit(&v, p->root, P2M_LEVELS, 0);
+		visit(p->root, P2M_LEVELS, 0, fn);
 }

@@ -31,9 +31,7 @@ mpa_t p2m_lookup(const struct p2m *p, gpa_t gpa);
 /* As p2m_lookup; *order is that of the mapping: 0 or LARGE_ORDER. */
 mpa_t p2m_lookup_order(const struct p2m *p, gpa_t gpa, unsigned int *order);
 /* Calls fn for each mapping in ascending order. */
-void p2m_for_each(struct p2m *p,
-		  void (*fn)(void *arg, gpa_t gpa, mpa_t mpa,
-			     unsigned int order),
-		  void *arg);
+typedef void p2m_visitor(gpa_t gpa, mpa_t mpa, unsigned int order);
+void p2m_for_each(struct p2m *p, p2m_visitor *fn);
 
 #endif

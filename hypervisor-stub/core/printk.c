@@ -21,10 +21,9 @@ struct out {
 };
 
 struct spec {
-	bool left, zero, negative;
+	bool left, zero, is_long; /* l, ll and z are the same here */
 	int width;
 	int precision; /* -1: none */
-	unsigned int longs; /* l and ll are the same here */
 };
 
 static unsigned int panicking; /* processor's id + 1 */
@@ -36,68 +35,48 @@ static void put(struct out *o, char c)
 	o->n++;
 }
 
-static void pad(struct out *o, char c, int n)
+static void put_field(struct out *o, const struct spec *sp, const char *s,
+		      int n)
 {
-	while (n-- > 0)
-		put(o, c);
+	int fill = sp->width - n;
+
+	for (; !sp->left && fill > 0; fill--)
+		put(o, sp->zero ? '0' : ' ');
+	while (n--)
+		put(o, *s++);
+	for (; fill > 0; fill--)
+		put(o, ' ');
 }
 
-static void put_string(struct out *o, const struct spec *sp, const char *s)
+static void put_number(struct out *o, struct spec *sp, u64 v, unsigned int base,
+		       bool negative)
 {
-	size_t n;
-
-	if (!s)
-		s = "(null)";
-	n = sp->precision >= 0 ? strnlen(s, sp->precision) : strlen(s);
-	if (!sp->left)
-		pad(o, ' ', sp->width - (int)n);
-	for (size_t i = 0; i < n; i++)
-		put(o, s[i]);
-	if (sp->left)
-		pad(o, ' ', sp->width - (int)n);
-}
-
-static void put_number(struct out *o, const struct spec *sp, u64 v,
-		       unsigned int base, const char *digits)
-{
-	char tmp[20];
-	int n = 0, used;
+	char text[21], *end = text + sizeof(text), *s = end;
 
 	do {
-		tmp[n++] = digits[v % base];
+		*--s = "0123456789abcdef"[v % base];
 		v /= base;
 	} while (v);
-	used = n + sp->negative;
-	if (!sp->left && !sp->zero)
-		pad(o, ' ', sp->width - used);
-	if (sp->negative)
+	if (negative && sp->zero && !sp->left) {
 		put(o, '-');
-	if (!sp->left && sp->zero)
-		pad(o, '0', sp->width - used);
-	while (n)
-		put(o, tmp[--n]);
-	if (sp->left)
-		pad(o, ' ', sp->width - used);
+		sp->width--;
+	} else if (negative) {
+		*--s = '-';
+	}
+	put_field(o, sp, s, end - s);
 }
 
 static const char *parse_number(const char *f, int *v)
 {
-	*v = 0;
-	while (*f >= '0' && *f <= '9')
-		*v = *v * 10 + (*f++ - '0');
+	for (*v = 0; *f >= '0' && *f <= '9'; f++)
+		*v = *v * 10 + (*f - '0');
 	return f;
-}
-
-static s64 signed_arg(const struct spec *sp, u64 raw)
-{
-	return sp->longs ? (s64)raw : (s32)raw;
 }
 
 int vsnprintk(char *buf, size_t size, const char *f, va_list ap)
 {
-	static const char lower[] = "0123456789abcdef";
-	static const char upper[] = "0123456789ABCDEF";
 	struct out o = { .buf = buf, .size = size };
+	const char *text;
 	struct spec sp;
 	u64 v;
 	s64 s;
@@ -112,48 +91,30 @@ int vsnprintk(char *buf, size_t size, const char *f, va_list ap)
 			sp.left |= *f == '-';
 			sp.zero |= *f == '0';
 		}
-		if (*f == '*') {
-			sp.width = va_arg(ap, int);
-			f++;
-		} else {
-			f = parse_number(f, &sp.width);
-		}
-		if (*f == '.') {
-			if (*++f == '*') {
-				sp.precision = va_arg(ap, int);
-				f++;
-			} else {
-				f = parse_number(f, &sp.precision);
-			}
-		}
+		f = parse_number(f, &sp.width);
+		if (*f == '.')
+			f = parse_number(f + 1, &sp.precision);
 		for (; *f == 'l' || *f == 'z'; f++)
-			sp.longs++;
-
+			sp.is_long = true;
 		switch (*f) {
 		case 'd':
-		case 'i':
-			v = sp.longs ? va_arg(ap, u64) : va_arg(ap, u32);
-			s = signed_arg(&sp, v);
-			sp.negative = s < 0;
+			s = sp.is_long ? va_arg(ap, s64) : va_arg(ap, s32);
 			put_number(&o, &sp, s < 0 ? -(u64)s : (u64)s, 10,
-				   lower);
+				   s < 0);
 			break;
 		case 'u':
-			v = sp.longs ? va_arg(ap, u64) : va_arg(ap, u32);
-			put_number(&o, &sp, v, 10, lower);
-			break;
 		case 'x':
-		case 'X':
-			v = sp.longs ? va_arg(ap, u64) : va_arg(ap, u32);
-			put_number(&o, &sp, v, 16, *f == 'x' ? lower : upper);
+			v = sp.is_long ? va_arg(ap, u64) : va_arg(ap, u32);
+			put_number(&o, &sp, v, *f == 'x' ? 16 : 10, false);
 			break;
 		case 'p':
 			sp.zero = true;
 			sp.width = 16;
-			put_number(&o, &sp, (u64)va_arg(ap, void *), 16, lower);
+			put_number(&o, &sp, (u64)va_arg(ap, void *), 16, false);
 			break;
 		case 's':
-			put_string(&o, &sp, va_arg(ap, const char *));
+			text = va_arg(ap, const char *) ?: "(null)";
+			put_field(&o, &sp, text, strnlen(text, sp.precision));
 			break;
 		case 'c':
 			put(&o, (char)va_arg(ap, int));

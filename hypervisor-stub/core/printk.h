@@ -7,9 +7,8 @@
 #include "types.h"
 
 /*
- * Formats: %d %i %u %x %X %p %s %c %%, the numbers also with l, ll or z; with
- * width, zero padding, '-' and, for %s, precision; '*' for both. Returned is
- * the length that the whole text has, as in C. Any context, also with locks
+ * Formats: %d %u %x %p %s %c %%, the numbers also with l, ll or z; with width,
+ * zero padding, '-' and, for %s, precision. Returned is the length that the whole text has, as in C. Any context, also with locks
  * held, except that of the console.
  */
 void printk(const char *fmt, ...) __printf(1, 2);

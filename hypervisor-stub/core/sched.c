@@ -304,19 +304,9 @@ void sched_dump(void)
 
 	for (cpu = 0; cpu < pcpu_count; cpu++) {
 		struct run_queue *q = &run_queues[cpu];
-		u32 domain = 0, vcpu = 0;
 
-		spin_lock(&q->lock);
-		if (q->current) {
-			domain = q->current->domain->id;
-			vcpu = q->current->id;
-		}
-		spin_unlock(&q->lock);
-		printk("cpu%u: %u waiting, idle %lu ms, ", cpu,
+		printk("cpu%u: %s, %u waiting, idle %lu ms\n", cpu,
+		       READ_ONCE(q->current) ? "busy" : "idle",
 		       READ_ONCE(q->queued), pcpus[cpu]->idle_ns / MS);
-		if (domain)
-			printk("runs d%u v%u\n", domain, vcpu);
-		else
-			printk("idle\n");
 	}
 }

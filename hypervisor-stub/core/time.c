@@ -71,22 +71,6 @@ u64 time_tsc_khz(void)
 	return tsc_khz;
 }
 
-u64 time_to_tsc(u64 ns)
-{
-	u64 ticks, rest;
-
-	if (ns >> 62) /* 146 years */
-		return ~0UL;
-	/* Exactly the inverse of scale(), rounded up: ns * 2^32 / mul. */
-	rest = ns % tsc_mul << 32;
-	ticks = (ns / tsc_mul << 32) + (rest + tsc_mul - 1) / tsc_mul;
-	if (tsc_shift >= 0)
-		ticks = (ticks + (1UL << tsc_shift) - 1) >> tsc_shift;
-	else
-		ticks <<= -tsc_shift;
-	return tsc_start + ticks;
-}
-
 u64 time_wall_start(void)
 {
 	return wall_start;

@@ -11,8 +11,6 @@ struct vcpu;
 void time_init(u64 tsc_khz);
 u64 time_now(void);
 u64 time_tsc_khz(void);
-/* TSC value at which system time is ns. */
-u64 time_to_tsc(u64 ns);
 /* Wall clock (from the CMOS clock at start) at system time 0, UTC seconds. */
 u64 time_wall_start(void);
 

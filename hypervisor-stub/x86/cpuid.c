@@ -77,11 +77,6 @@ static bool under_tcg(void)
 
 void cpuid_init(void)
 {
-	static const char *const names[] = {
-		[CPUID_AUTO] = "auto",
-		[CPUID_HOST] = "host",
-		[CPUID_EMULATOR] = "emulator",
-	};
 	bool tcg = under_tcg();
 	u32 b, c, d;
 
@@ -90,7 +85,8 @@ void cpuid_init(void)
 	hide_fast_strings = cmdline.cpuid == CPUID_EMULATOR ||
 			    (cmdline.cpuid == CPUID_AUTO && tcg);
 	printk("cpuid: policy %s%s; fast string instructions are %s\n",
-	       names[cmdline.cpuid], tcg ? ", on QEMU's emulator" : "",
+	       cpuid_policy_names[cmdline.cpuid],
+	       tcg ? ", on QEMU's emulator" : "",
 	       hide_fast_strings ? "hidden" : "shown");
 }
 
@@ -300,7 +296,5 @@ s64 do_cpuid(struct vcpu *v, u64 leaf, u64 sub, u64 gpa)
 	struct lodge_cpuid out;
 
 	cpuid_guest(v, (u32)leaf, (u32)sub, &out);
-	if (copy_to_guest(v->domain, gpa, &out, sizeof(out)))
-		return -LODGE_EFAULT;
-	return 0;
+	return copy_to_guest(v->domain, gpa, &out, sizeof(out));
 }

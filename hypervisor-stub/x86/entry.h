@@ -88,16 +88,16 @@ struct entry_cfg {
 	struct entry_root root[CFG_ROOT_COUNT];
 };
 
-_Static_assert(offsetof(struct entry_cfg, direct) == CFG_DIRECT, "cfg");
-_Static_assert(offsetof(struct entry_cfg, syscall) == CFG_SYSCALL_FRAME, "cfg");
-_Static_assert(offsetof(struct entry_cfg, exception) == CFG_EXC_FRAME, "cfg");
-_Static_assert(offsetof(struct entry_cfg, ds) == CFG_SEGS, "cfg");
-_Static_assert(offsetof(struct entry_cfg, fs_base) == CFG_FS_BASE, "cfg");
-_Static_assert(offsetof(struct entry_cfg, direct_kernel) == CFG_DIRECT_KERNEL,
-	       "cfg");
-_Static_assert(offsetof(struct entry_cfg, exception_end) == CFG_EXC_END,
-	       "cfg");
-_Static_assert(offsetof(struct entry_cfg, root) == CFG_ROOTS, "cfg");
+#define CFG_ASSERT(field, offset) \
+	_Static_assert(offsetof(struct entry_cfg, field) == offset, #field)
+CFG_ASSERT(direct, CFG_DIRECT);
+CFG_ASSERT(syscall, CFG_SYSCALL_FRAME);
+CFG_ASSERT(exception, CFG_EXC_FRAME);
+CFG_ASSERT(ds, CFG_SEGS);
+CFG_ASSERT(fs_base, CFG_FS_BASE);
+CFG_ASSERT(direct_kernel, CFG_DIRECT_KERNEL);
+CFG_ASSERT(exception_end, CFG_EXC_END);
+CFG_ASSERT(root, CFG_ROOTS);
 
 /* area.c */
 /* Builds the pages common to all areas; once. */

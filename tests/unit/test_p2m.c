@@ -109,7 +109,7 @@ static mpa_t model[3][SPAN];
 static int visited;
 static gpa_t last_gpa;
 
-static void visit_model(void *arg, gpa_t gpa, mpa_t mpa, unsigned int order)
+static void visit_model(gpa_t gpa, mpa_t mpa, unsigned int order)
 {
 	int at = 2;
 	u64 i;
@@ -159,7 +159,7 @@ static void test_random(void **state)
 		assert_true(p2m_lookup(&p, gpa + 5) ==
 			    (want ? want + 5 : INVALID_MPA));
 	}
-	p2m_for_each(&p, visit_model, NULL);
+	p2m_for_each(&p, visit_model);
 	assert_int_equal(visited, mapped);
 	p2m_destroy(&p);
 	assert_int_equal(pages_out, 0);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Rule: time_now() is what a guest computes from its record by the formula of
- * lodge/time.h; it is exact to 2^-31 of the elapsed time; time_to_tsc() is the
- * first TSC value at which the given time has come; a record is written with
- * the version protocol and not at all where it is not registered.
+ * lodge/time.h; it is exact to 2^-31 of the elapsed time; a record is written
+ * with the version protocol and not at all where it is not registered.
  */
 #include "test.h"
 #include "core/types.h"
@@ -81,28 +80,6 @@ static void test_formula(void **state)
 	}
 }
 
-static void test_inverse(void **state)
-{
-	unsigned int i, j;
-
-	for (i = 0; i < ARRAY_SIZE(speeds); i++) {
-		tsc = 1000;
-		time_init(speeds[i]);
-		for (j = 0; j < 60; j++) {
-			u64 ns = (1UL << j) + j * 12345;
-
-			if (ns / 1000000 > (1UL << 62) / speeds[i])
-				break; /* more than a TSC holds */
-
-			tsc = time_to_tsc(ns);
-			assert_true(time_now() >= ns);
-			tsc--;
-			assert_true(time_now() < ns);
-		}
-		assert_true(time_to_tsc(~0UL) == ~0UL);
-	}
-}
-
 static void test_behind(void **state)
 {
 	tsc = 1000;
@@ -137,7 +114,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_formula),
-		T(test_inverse),
 		T(test_behind),
 		T(test_record),
 	};

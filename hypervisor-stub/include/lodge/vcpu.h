@@ -70,26 +70,20 @@ struct lodge_vcpu_page {
 	uint64_t reserved[47];
 };
 
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, pending) == LODGE_VP_PENDING,
-	     "pending");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, user_rsp) == LODGE_VP_USER_RSP,
-	     "user_rsp");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, user_gs) == LODGE_VP_USER_GS,
-	     "user_gs");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, kernel_gs) == LODGE_VP_KERNEL_GS,
-	     "kernel_gs");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, scratch) == LODGE_VP_SCRATCH,
-	     "scratch");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, sp0) == LODGE_VP_SP0, "sp0");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, cr2) == LODGE_VP_CR2, "cr2");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, event_sel) == LODGE_VP_EVENT_SEL,
-	     "event_sel");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, exc) == LODGE_VP_EXC_VECTOR,
-	     "exc");
+#define LODGE_VP_ASSERT(field, offset) \
+	LODGE_ASSERT(offsetof(struct lodge_vcpu_page, field) == offset, #field)
+LODGE_VP_ASSERT(pending, LODGE_VP_PENDING);
+LODGE_VP_ASSERT(user_rsp, LODGE_VP_USER_RSP);
+LODGE_VP_ASSERT(user_gs, LODGE_VP_USER_GS);
+LODGE_VP_ASSERT(kernel_gs, LODGE_VP_KERNEL_GS);
+LODGE_VP_ASSERT(scratch, LODGE_VP_SCRATCH);
+LODGE_VP_ASSERT(sp0, LODGE_VP_SP0);
+LODGE_VP_ASSERT(cr2, LODGE_VP_CR2);
+LODGE_VP_ASSERT(event_sel, LODGE_VP_EVENT_SEL);
+LODGE_VP_ASSERT(exc, LODGE_VP_EXC_VECTOR);
 LODGE_ASSERT(sizeof(struct lodge_exception) == 56, "exception");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, df_sp) == LODGE_VP_DF_SP,
-	     "df_sp");
-LODGE_ASSERT(offsetof(struct lodge_vcpu_page, dr6) == LODGE_VP_DR6, "dr6");
+LODGE_VP_ASSERT(df_sp, LODGE_VP_DF_SP);
+LODGE_VP_ASSERT(dr6, LODGE_VP_DR6);
 LODGE_ASSERT(sizeof(struct lodge_vcpu_page) == 512, "vcpu page");
 #endif /* __ASSEMBLER__ */
 
