@@ -274,6 +274,8 @@ iret_fault:
 ist_entry:
 	SAVE_REGS
 	cld
+	movl	$0x400, %eax		/* no breakpoint of the guest's from here */
+	movq	%rax, %db7		/* on: a #DB within this would be endless */
 	movq	%cr3, %rbx
 	movq	%rsp, %rbp
 	movq	REGS_VECTOR(%rsp), %rdi
