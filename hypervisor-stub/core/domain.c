@@ -29,7 +29,6 @@ static bool any_crash;
 
 static void vcpu_destroy(struct vcpu *v)
 {
-	timer_stop(&v->timer);
 	desc_vcpu_destroy(v);
 	fpu_vcpu_destroy(v);
 	entry_area_destroy(&v->arch.area);
@@ -291,8 +290,10 @@ void domain_reap(void)
 		spin_unlock(&domains_lock);
 		if (!d)
 			return;
-		for (i = 0; i < d->vcpu_count; i++)
+		for (i = 0; i < d->vcpu_count; i++) {
 			sched_vcpu_stop(d->vcpu[i]);
+			timer_stop(&d->vcpu[i]->timer);
+		}
 		domain_destroy(d);
 	}
 }
