@@ -359,15 +359,16 @@ static bool allowed_in_batch(const struct lodge_batch *b)
 static s64 do_batch(struct vcpu *v, gpa_t gpa, u64 count)
 {
 	struct lodge_batch *array, b;
-	u64 i;
+	u64 i = count >> 32; /* done already, when it is begun again */
 
-	if (!count || count > LODGE_BATCH_MAX || gpa & 7 ||
+	count = (u32)count;
+	if (i >= count || count > LODGE_BATCH_MAX || gpa & 7 ||
 	    (gpa & ~PAGE_MASK) + count * sizeof(b) > PAGE_SIZE)
 		return -LODGE_EINVAL;
 	array = guest_ptr(v->domain, gpa, count * sizeof(b));
 	if (!array)
 		return -LODGE_EFAULT;
-	for (i = 0; i < count; i++) {
+	for (; i < count; i++) {
 		memcpy(&b, &array[i], sizeof(b)); /* check and use the copy */
 		array[i].result = allowed_in_batch(&b) ?
 					  call(v, b.number, b.arg) :
@@ -375,11 +376,11 @@ static s64 do_batch(struct vcpu *v, gpa_t gpa, u64 count)
 		irq_window();
 		if (i + 1 < count && sched_need_resched()) {
 			/* somebody else first, then what is left */
-			v->regs->rdi = gpa + (i + 1) * sizeof(b);
-			v->regs->rsi = count - (i + 1);
+			v->regs->rsi = (i + 1) << 32 | count;
 			return HYPERCALL_AGAIN;
 		}
 	}
+	v->regs->rsi = count; /* as the guest gave it */
 	return 0;
 }
 

@@ -53,6 +53,7 @@ static struct root *root_create(struct domain *d, gpa_t gpa)
 	r->gpa = gpa;
 	r->domain = d;
 	r->master = master;
+	r->flushed = READ_ONCE(s->flush_gen); /* all that it will read is new */
 	spin_init(&r->lock, LOCK_ROOT);
 	list_add(&s->hash[root_hash(gpa)], &r->hash);
 	list_add_tail(&s->all, &r->all);

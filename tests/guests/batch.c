@@ -107,6 +107,25 @@ static void test_work(void)
 	CHECK_EQ(batch[3].result, 0);
 }
 
+/* A batch that gives way in the middle leaves all registers as they were. */
+static void test_registers(void)
+{
+	u64 a = LODGE_HC_BATCH, d = gpa(batch), s = 5, i;
+
+	fill_batch(5);
+	for (i = 0; i < 5; i++)
+		batch[i].number = i % 2 ? LODGE_HC_YIELD : LODGE_HC_VERSION;
+	asm volatile("int %[vector]"
+		     : "+a"(a), "+D"(d), "+S"(s)
+		     : [vector] "i"(LODGE_VEC_HYPERCALL)
+		     : "memory", "cc");
+	CHECK_EQ(a, 0);
+	CHECK_EQ(d, gpa(batch));
+	CHECK_EQ(s, 5);
+	for (i = 0; i < 5; i++)
+		CHECK_EQ(batch[i].result, i % 2 ? 0 : LODGE_ABI_VERSION);
+}
+
 static volatile bool stop;
 
 static void rewrite(struct cpu *cpu, void *arg)
@@ -147,5 +166,6 @@ void test_main(void)
 	test_refused_entries();
 	test_bad_calls();
 	test_work();
+	test_registers();
 	test_race();
 }
