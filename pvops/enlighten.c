@@ -134,6 +134,7 @@ asmlinkage __visible void __init lodge_start_kernel(phys_addr_t pa)
 	lodge_init_debugreg_ops();
 	lodge_init_trap_ops();
 	lodge_init_mmu_ops();
+	lodge_init_fork_ops();
 	lodge_init_platform_ops();
 	lodge_init_smp_ops();
 	early_boot_irqs_disabled = true;

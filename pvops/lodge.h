@@ -87,6 +87,9 @@ bool lodge_root_retired(phys_addr_t root);
 /* Drops what is retired, then loads root. Interrupts are off. 0 or an error. */
 long lodge_load_and_drop(phys_addr_t root);
 
+/* fork.c */
+void lodge_init_fork_ops(void);
+
 /* fault.c */
 /* True if this flush can wait for the end of the page fault that makes it. */
 bool lodge_fault_covers(struct mm_struct *mm, unsigned long start,
