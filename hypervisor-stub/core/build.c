@@ -24,9 +24,8 @@ static int add_memory(struct domain *d)
 	gpa_t gpa = 0;
 
 	while (frames) {
-		unsigned int order = frames >= 1UL << LARGE_ORDER ?
-					     LARGE_ORDER :
-					     0;
+		unsigned int order =
+			frames >= 1UL << LARGE_ORDER ? LARGE_ORDER : 0;
 		mpa_t mpa = frame_alloc(order, d->id);
 		int err;
 
@@ -56,10 +55,6 @@ static const char *load_kernel(struct domain *d, const struct elf_image *img,
 	for (i = 0; i < img->segment_count; i++) {
 		const struct elf_segment *s = &img->segment[i];
 
-		if (s->paddr < HIGH_START)
-			return "a kernel segment lies below 1 MiB";
-		if (s->paddr + s->memsz > d->mem_frames << PAGE_SHIFT)
-			return "the kernel does not fit into the memory";
 		if (copy_to_guest(d, s->paddr, data + s->offset, s->filesz))
 			return "a kernel segment lies outside of the memory";
 	}
@@ -114,8 +109,6 @@ const char *domain_build(struct domain *d, const struct domain_config *cfg,
 	err = elf_parse(kernel, kernel_size, &img);
 	if (err)
 		return err;
-	if (img.abi_version >> 16 != LODGE_ABI_MAJOR)
-		return "the kernel was built for another version of the ABI";
 	if (img.end > end || end < 2 * HIGH_START)
 		return "the kernel does not fit into the memory";
 	if (add_memory(d))

@@ -137,7 +137,7 @@ static void put_raw(struct domain *d, char ch, bool name)
 	mid_line = ch != '\n' && (mid_line || ch != '\r');
 }
 
-void console_domain_write(struct domain *d, const char *buf, size_t n)
+static void console_domain_write(struct domain *d, const char *buf, size_t n)
 {
 	bool locked = lock_console();
 	bool many = READ_ONCE(domain_count) > 1;

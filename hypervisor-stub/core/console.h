@@ -25,8 +25,6 @@ struct domain_console {
 
 /* Raw output of the hypervisor itself (printk). */
 void console_write(const char *s, size_t n);
-/* A domain's output; buf is hypervisor memory. */
-void console_domain_write(struct domain *d, const char *buf, size_t n);
 /* What is left of an unfinished line, when a domain ends. */
 void console_domain_flush(struct domain *d);
 /* LODGE_HC_CONSOLE_WRITE and _READ. */

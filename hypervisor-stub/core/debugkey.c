@@ -14,17 +14,6 @@
 #include "time.h"
 #include "../x86/platform.h"
 
-static void for_each_domain(void (*fn)(struct domain *d))
-{
-	struct domain *d;
-
-	spin_lock(&domains_lock);
-	list_for_each(d, &domain_list, link)
-		if (READ_ONCE(d->state) != DOMAIN_DEAD)
-			fn(d);
-	spin_unlock(&domains_lock);
-}
-
 static void show_domain(struct domain *d)
 {
 	static const char *const state[] = { "building", "running", "dying",
@@ -50,23 +39,12 @@ static void show_domain(struct domain *d)
 	}
 }
 
-static void key_domains(void)
-{
-	printk("%lu frames free\n", frame_free_count());
-	for_each_domain(show_domain);
-}
-
 static void show_vcpus(struct domain *d)
 {
 	unsigned int i;
 
 	for (i = 0; i < d->vcpu_count; i++)
 		vcpu_dump(d->vcpu[i]);
-}
-
-static void key_vcpus(void)
-{
-	for_each_domain(show_vcpus);
 }
 
 /* --- counters --- */
@@ -104,11 +82,6 @@ static void show_counters(struct domain *d)
 			       sum.hypercall[i]);
 }
 
-static void key_counters(void)
-{
-	for_each_domain(show_counters);
-}
-
 /* --- the rest --- */
 
 static void audit_domain(struct domain *d)
@@ -118,17 +91,12 @@ static void audit_domain(struct domain *d)
 		       shadow_audit(d, true));
 }
 
-static void key_audit(void)
-{
-	for_each_domain(audit_domain);
-}
-
 static void key_sched(void)
 {
 	u64 now = time_now();
 
-	printk("system time %lu.%03lu s\n", now / 1000000000,
-	       now / 1000000 % 1000);
+	printk("system time %lu.%03lu s, %lu frames free\n", now / 1000000000,
+	       now / 1000000 % 1000, frame_free_count());
 	sched_dump();
 }
 
@@ -136,17 +104,18 @@ static void key_help(void);
 
 static const struct {
 	char key;
-	void (*fn)(void);
 	const char *what;
+	void (*fn)(void);
+	void (*each)(struct domain *d); /* instead: for all of them */
 } keys[] = {
-	{ 'h', key_help, "this help" },
-	{ 'd', key_domains, "domains, their memory and vCPUs" },
-	{ 'v', key_vcpus, "registers and stacks of all vCPUs" },
-	{ 'c', key_counters, "counters that are not zero" },
-	{ 'a', key_audit, "compare shadows with page tables" },
-	{ 's', key_sched, "run queues" },
-	{ 'R', machine_reboot, "restart the machine" },
-	{ 'O', machine_poweroff, "turn the machine off" },
+	{ 'h', "this help", key_help, NULL },
+	{ 'd', "domains, their memory and vCPUs", NULL, show_domain },
+	{ 'v', "registers and stacks of all vCPUs", NULL, show_vcpus },
+	{ 'c', "counters that are not zero", NULL, show_counters },
+	{ 'a', "compare shadows with page tables", NULL, audit_domain },
+	{ 's', "time, memory and run queues", key_sched, NULL },
+	{ 'R', "restart the machine", machine_reboot, NULL },
+	{ 'O', "turn the machine off", machine_poweroff, NULL },
 };
 
 static void key_help(void)
@@ -159,13 +128,21 @@ static void key_help(void)
 
 void debugkey_handle(char c)
 {
-	unsigned int i;
+	struct domain *d;
+	unsigned int i = 0;
 
-	for (i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (keys[i].key == c) {
-			printk("lodge: %s\n", keys[i].what);
-			keys[i].fn();
-			return;
-		}
+	while (i < ARRAY_SIZE(keys) && keys[i].key != c)
+		i++;
+	if (i == ARRAY_SIZE(keys))
+		return;
+	printk("lodge: %s\n", keys[i].what);
+	if (keys[i].fn) {
+		keys[i].fn();
+		return;
 	}
+	spin_lock(&domains_lock);
+	list_for_each(d, &domain_list, link)
+		if (READ_ONCE(d->state) != DOMAIN_DEAD)
+			keys[i].each(d);
+	spin_unlock(&domains_lock);
 }

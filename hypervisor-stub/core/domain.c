@@ -351,23 +351,6 @@ void vcpu_dump(struct vcpu *v)
 	printk("\n");
 }
 
-void domain_dump_all(void)
-{
-	struct domain *d;
-
-	if (!spin_trylock(&domains_lock)) {
-		printk("lodge: the list of domains is in use\n");
-		return;
-	}
-	list_for_each(d, &domain_list, link)
-		printk("lodge: domain %u %s: %lu MiB, %u vCPUs, %u roots, "
-		       "%lu of %lu shadow pages, state %u\n",
-		       d->id, d->name, d->mem_frames >> 8, d->vcpu_count,
-		       d->shadow.root_count, d->shadow.page_count,
-		       d->shadow.page_limit, d->state);
-	spin_unlock(&domains_lock);
-}
-
 void domain_counters(struct domain *d, struct lodge_counters *sum)
 {
 	u32 i, j;

@@ -145,7 +145,6 @@ void vcpu_notify(struct vcpu *v);
 /* Leave guest mode soon, if v is in it on another processor. */
 void vcpu_kick(struct vcpu *v);
 void vcpu_dump(struct vcpu *v);
-void domain_dump_all(void);
 void domain_counters(struct domain *d, struct lodge_counters *sum);
 
 /* hypercall.c: dispatch by v->regs; sets the result. */

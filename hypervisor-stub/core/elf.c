@@ -104,11 +104,9 @@ static const char *add_segment(struct parser *p, const struct elf_phdr *ph)
 	}
 	if (img->segment_count == ELF_MAX_SEGMENTS)
 		return "too many segments";
-	s = &img->segment[img->segment_count++];
-	s->offset = ph->offset;
-	s->filesz = ph->filesz;
-	s->paddr = ph->paddr;
-	s->memsz = ph->memsz;
+	img->segment[img->segment_count++] =
+		(struct elf_segment){ ph->offset, ph->filesz, ph->paddr,
+				      ph->memsz };
 	img->end = MAX(img->end, ph->paddr + ph->memsz);
 	return NULL;
 }
@@ -117,28 +115,20 @@ static const char *add_segment(struct parser *p, const struct elf_phdr *ph)
 static const char *take_note(struct parser *p, const struct elf_note *note,
 			     const u8 *desc)
 {
-	u64 value;
+	u64 *const where[] = {
+		[LODGE_NOTE_VERSION] = &p->img->abi_version,
+		[LODGE_NOTE_ENTRY] = &p->img->entry,
+		[LODGE_NOTE_ROOT] = &p->img->root,
+	};
 
 	if (note->type < LODGE_NOTE_VERSION || note->type > LODGE_NOTE_ROOT)
 		return NULL; /* of a later version */
-	if (note->descsz != sizeof(value))
+	if (note->descsz != sizeof(u64))
 		return "Lodge note of a wrong size";
 	if (p->notes_seen & BIT(note->type))
 		return "Lodge note given twice";
 	p->notes_seen |= BIT(note->type);
-
-	memcpy(&value, desc, sizeof(value));
-	switch (note->type) {
-	case LODGE_NOTE_VERSION:
-		p->img->abi_version = value;
-		break;
-	case LODGE_NOTE_ENTRY:
-		p->img->entry = value;
-		break;
-	case LODGE_NOTE_ROOT:
-		p->img->root = value;
-		break;
-	}
+	memcpy(where[note->type], desc, sizeof(u64));
 	return NULL;
 }
 

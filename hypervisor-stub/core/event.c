@@ -75,14 +75,23 @@ static struct lodge_shared *shared_of(struct domain *d)
 
 /* --- the guest's bitmaps --- */
 
-static u64 *word_of(u64 *map, u64 port)
+/* True if it was set already. */
+static bool set_bit(u64 *map, u64 port)
 {
-	return &map[port / 64];
+	const u64 bit = BIT(port % 64);
+
+	return __atomic_fetch_or(&map[port / 64], bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-static u64 bit_of(u64 port)
+static void clear_bit(u64 *map, u64 port)
 {
-	return BIT(port % 64);
+	__atomic_fetch_and(&map[port / 64], ~BIT(port % 64), __ATOMIC_SEQ_CST);
+}
+
+static bool test_bit(const u64 *map, u64 port)
+{
+	return __atomic_load_n(&map[port / 64], __ATOMIC_SEQ_CST) &
+	       BIT(port % 64);
 }
 
 /* Makes the vCPU look at the word of port. */
@@ -99,24 +108,15 @@ static void select_port(struct vcpu *v, u64 port)
 static void send_port(struct domain *d, struct lodge_shared *s, u64 port,
 		      struct event_port p)
 {
-	u64 bit = bit_of(port);
-
-	if (__atomic_fetch_or(word_of(s->pending, port), bit,
-			      __ATOMIC_SEQ_CST) & bit)
-		return;
-	if (__atomic_load_n(word_of(s->mask, port), __ATOMIC_SEQ_CST) & bit)
-		return;
-	select_port(d->vcpu[p.vcpu], port);
+	if (!set_bit(s->pending, port) && !test_bit(s->mask, port))
+		select_port(d->vcpu[p.vcpu], port);
 }
 
 /* Notifies the port's vCPU if the port is pending and not masked. */
 static void resend_port(struct domain *d, struct lodge_shared *s, u64 port,
 			struct event_port p)
 {
-	u64 bit = bit_of(port);
-
-	if (__atomic_load_n(word_of(s->pending, port), __ATOMIC_SEQ_CST) &
-	    ~__atomic_load_n(word_of(s->mask, port), __ATOMIC_SEQ_CST) & bit)
+	if (test_bit(s->pending, port) && !test_bit(s->mask, port))
 		select_port(d->vcpu[p.vcpu], port);
 }
 
@@ -162,8 +162,7 @@ static s64 port_bind(struct domain *d, struct event_port p)
 	for (port = 1; port < LODGE_EVENT_PORTS; port++) {
 		if (d->ports[port].kind != LODGE_PORT_FREE)
 			continue;
-		__atomic_fetch_and(word_of(s->pending, port), ~bit_of(port),
-				   __ATOMIC_SEQ_CST);
+		clear_bit(s->pending, port);
 		port_write(d, port, p);
 		return port;
 	}
@@ -210,10 +209,8 @@ static s64 close_port(struct domain *d, u64 port)
 	}
 	port_write(d, port, (struct event_port){ .kind = LODGE_PORT_FREE });
 	/* Masked again, as after registration, and no longer pending. */
-	__atomic_fetch_or(word_of(d->shared->mask, port), bit_of(port),
-			  __ATOMIC_SEQ_CST);
-	__atomic_fetch_and(word_of(d->shared->pending, port), ~bit_of(port),
-			   __ATOMIC_SEQ_CST);
+	set_bit(d->shared->mask, port);
+	clear_bit(d->shared->pending, port);
 	return 0;
 }
 
@@ -258,8 +255,7 @@ static s64 use_port(struct domain *d, struct lodge_shared *s, u64 op, u64 port)
 	if (p.kind == LODGE_PORT_FREE)
 		return -LODGE_ENOENT;
 	if (op == LODGE_EVENT_UNMASK) {
-		__atomic_fetch_and(word_of(s->mask, port), ~bit_of(port),
-				   __ATOMIC_SEQ_CST);
+		clear_bit(s->mask, port);
 		resend_port(d, s, port, p);
 		return 0;
 	}

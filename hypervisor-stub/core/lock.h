@@ -80,9 +80,4 @@ static inline void spin_unlock(struct spinlock *l)
 	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
 }
 
-static inline bool spin_is_locked(const struct spinlock *l)
-{
-	return READ_ONCE(l->owner) != READ_ONCE(l->next);
-}
-
 #endif

@@ -38,7 +38,7 @@ static void slice_expired(void *arg)
 	WRITE_ONCE(this_pcpu()->need_resched, true);
 }
 
-void run_queue_init(unsigned int cpu)
+void sched_cpu_init(unsigned int cpu)
 {
 	struct run_queue *q = &run_queues[cpu];
 

@@ -33,8 +33,6 @@ static inline bool before(u64 a, u64 b)
 	return (s64)(a - b) < 0;
 }
 
-/* Makes a processor's queue; it counts as busy. */
-void run_queue_init(unsigned int cpu);
 /* The nth processor of those that have a queue, counted round. */
 unsigned int run_queue_cpu(u64 n);
 /* For tests: other placements and slices with each cmdline.seed. */

@@ -28,11 +28,6 @@
 #include "time.h"
 #include "timer.h"
 
-void sched_cpu_init(unsigned int cpu)
-{
-	run_queue_init(cpu);
-}
-
 static void set_state(struct vcpu *v, enum vcpu_state state, u64 now)
 {
 	run_queue_account(v, now);

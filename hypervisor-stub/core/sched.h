@@ -44,6 +44,7 @@ struct sched_vcpu {
 	bool pause; /* domain is being paused or destroyed */
 };
 
+/* Makes a processor's queue; it counts as busy. */
 void sched_cpu_init(unsigned int cpu);
 /* A new vCPU, offline; picks its first processor. */
 void sched_vcpu_init(struct vcpu *v);

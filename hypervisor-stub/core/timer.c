@@ -38,12 +38,8 @@ void timer_cpu_init(unsigned int cpu)
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
+	*t = (struct timer){ .fn = fn, .arg = arg };
 	list_init(&t->link);
-	t->deadline = 0;
-	t->cpu = 0;
-	t->armed = false;
-	t->fn = fn;
-	t->arg = arg;
 }
 
 /* Locks the queue that t belongs to; its function runs nowhere else then. */

@@ -39,8 +39,7 @@ typedef u64 gva_t; /* guest-virtual address */
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier() __asm__ volatile("" ::: "memory")
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define smp_rmb() barrier() /* x86 keeps loads in order */
-#define smp_wmb() barrier() /* ... and stores */
+#define smp_wmb() barrier() /* x86 keeps stores in order */
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))

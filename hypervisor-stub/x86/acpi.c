@@ -16,14 +16,10 @@
 
 struct rsdp {
 	char signature[8];
-	u8 checksum;
-	char oem[6];
-	u8 revision;
-	u32 rsdt;
-	u32 length;
+	u8 checksum, oem[6], revision;
+	u32 rsdt, length;
 	u64 xsdt;
-	u8 checksum2;
-	u8 pad[3];
+	u8 checksum2, pad[3];
 } __packed;
 
 #define RSDP_V1_SIZE 20
@@ -40,7 +36,7 @@ struct acpi_table {
 /* Types of entries in the MADT. */
 enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_X2APIC = 9 };
 
-/* Offsets in the FADT. */
+/* Offsets in the FADT; the reset register's address is 4 bytes further. */
 enum {
 	FADT_DSDT = 40,
 	FADT_SMI_CMD = 48,
@@ -49,9 +45,9 @@ enum {
 	FADT_PM1B_CNT = 68,
 	FADT_PM_TMR = 76,
 	FADT_FLAGS = 112,
-	FADT_RESET_REG = 116, /* address space, 3 bytes, 8 of address */
+	FADT_RESET_REG = 116,
 	FADT_RESET_VALUE = 128,
-	FADT_X_DSDT = 140,
+	FADT_X_DSDT = 140
 };
 
 #define FADT_FLAG_RESET BIT(10)

@@ -35,8 +35,6 @@
 
 #define SVR_ENABLE 0x100
 #define LVT_MASKED 0x10000
-#define MODE_NMI 0x400
-#define MODE_INIT 0x500
 #define MODE_STARTUP 0x600
 #define ICR_PENDING 0x1000
 #define ICR_ASSERT 0x4000
@@ -89,7 +87,7 @@ void apic_init_cpu(void)
 	apic_write(APIC_TPR, 0);
 	apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);
-	apic_write(APIC_LVT_LINT1, MODE_NMI);
+	apic_write(APIC_LVT_LINT1, APIC_NMI);
 	if ((apic_read(APIC_LVR) >> 16 & 0xff) >= 3)
 		apic_write(APIC_LVT_ERROR, LVT_MASKED);
 	apic_write(APIC_TIMER_DIV, DIV_16);
@@ -111,8 +109,9 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
-static void send(u32 id, u32 command)
+void apic_send(u32 id, u32 command)
 {
+	command |= ICR_ASSERT;
 	if (!ready)
 		return;
 	if (x2apic) {
@@ -130,29 +129,14 @@ static void send(u32 id, u32 command)
 	apic_write(APIC_ICR, command);
 }
 
-void apic_send_ipi(u32 id, u8 vector)
-{
-	send(id, ICR_ASSERT | vector);
-}
-
-void apic_send_nmi(u32 id)
-{
-	send(id, ICR_ASSERT | MODE_NMI);
-}
-
-void apic_send_init(u32 id)
-{
-	send(id, ICR_ASSERT | MODE_INIT);
-}
-
 /* The manual's sequence: INIT, 10 ms, start-up, 200 us, start-up. */
 void apic_send_init_sipi(u32 id, u8 page)
 {
-	apic_send_init(id);
+	apic_send(id, APIC_INIT);
 	delay_us(10000);
-	send(id, ICR_ASSERT | MODE_STARTUP | page);
+	apic_send(id, MODE_STARTUP | page);
 	delay_us(200);
-	send(id, ICR_ASSERT | MODE_STARTUP | page);
+	apic_send(id, MODE_STARTUP | page);
 }
 
 static u64 timer_count(void)

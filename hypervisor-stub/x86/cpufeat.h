@@ -44,12 +44,13 @@ struct regs;
 struct lodge_cpuid;
 
 /* --- decode.c: pure, no memory access; fuzzed on the host --- */
+/* UNKNOWN is not one of ours: #GP. IN and OUT have no string forms. */
 enum insn_op {
-	INSN_UNKNOWN, /* not one of ours: #GP */
+	INSN_UNKNOWN,
 	INSN_CLI,
 	INSN_STI,
 	INSN_HLT,
-	INSN_IN, /* no string forms */
+	INSN_IN,
 	INSN_OUT,
 	INSN_MOV_FROM_CR,
 	INSN_MOV_TO_CR,
@@ -61,7 +62,7 @@ enum insn_op {
 	INSN_CLTS,
 	INSN_INVD,
 	INSN_WBINVD,
-	INSN_INVLPG,
+	INSN_INVLPG
 };
 
 struct insn {
@@ -104,7 +105,7 @@ void cpuid_init(void); /* policy from cmdline.cpuid; prints it */
 void cpuid_guest(struct vcpu *v, u32 leaf, u32 sub, struct lodge_cpuid *out);
 s64 do_cpuid(struct vcpu *v, u64 leaf, u64 sub, u64 gpa);
 /* Does the policy hide ERMS and FSRM from guests? */
-bool cpuid_hides_fast_strings(void);
+extern bool cpuid_hides_fast_strings;
 /* LODGE_FEATURE_* of this build: for CPUID and the start information. */
 #define LODGE_FEATURES                                      \
 	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK | \

@@ -14,8 +14,8 @@
  * and FSRM; `auto` does so when it finds QEMU's TCG, `host` never does.
  *
  * The topology is one package with a core for each vCPU and one thread each;
- * the APIC id is the vCPU's number. State: hide_fast_strings and the host's
- * leaf limits, written once at boot. No locks.
+ * the APIC id is the vCPU's number. State: cpuid_hides_fast_strings and the
+ * host's leaf limits, written once at boot. No locks.
  */
 #include "../core/cmdline.h"
 #include "../core/domain.h"
@@ -61,7 +61,7 @@
 #define MAX_EXTENDED 0x80000021U
 #define XSAVE_LEGACY 576U /* x87, SSE and the header */
 
-static bool hide_fast_strings;
+bool cpuid_hides_fast_strings;
 static u32 host_basic, host_extended;
 
 static bool under_tcg(void)
@@ -82,17 +82,12 @@ void cpuid_init(void)
 
 	cpuid(0, 0, &host_basic, &b, &c, &d);
 	cpuid(0x80000000, 0, &host_extended, &b, &c, &d);
-	hide_fast_strings = cmdline.cpuid == CPUID_EMULATOR ||
-			    (cmdline.cpuid == CPUID_AUTO && tcg);
+	cpuid_hides_fast_strings = cmdline.cpuid == CPUID_EMULATOR ||
+				   (cmdline.cpuid == CPUID_AUTO && tcg);
 	printk("cpuid: policy %s%s; fast string instructions are %s\n",
 	       cpuid_policy_names[cmdline.cpuid],
 	       tcg ? ", on QEMU's emulator" : "",
-	       hide_fast_strings ? "hidden" : "shown");
-}
-
-bool cpuid_hides_fast_strings(void)
-{
-	return hide_fast_strings;
+	       cpuid_hides_fast_strings ? "hidden" : "shown");
 }
 
 static bool has_avx(void)
@@ -142,7 +137,7 @@ static void structured_features(u32 sub, struct lodge_cpuid *r)
 	r->ebx &= L7_EBX | (has_avx() ? L7_EBX_AVX2 : 0);
 	r->ecx &= L7_ECX | (has_avx() ? L7_ECX_AVX : 0);
 	r->edx &= L7_EDX;
-	if (hide_fast_strings) {
+	if (cpuid_hides_fast_strings) {
 		r->ebx &= ~L7_EBX_ERMS;
 		r->edx &= ~L7_EDX_FSRM;
 	}
@@ -212,23 +207,15 @@ static void address_sizes(const struct vcpu *v, struct lodge_cpuid *r)
 
 static void own_leaf(const struct vcpu *v, u32 leaf, struct lodge_cpuid *r)
 {
-	memset(r, 0, sizeof(*r));
-	switch (leaf) {
-	case LODGE_CPUID_BASE:
-		r->eax = LODGE_CPUID_TSC;
-		r->ebx = LODGE_CPUID_EBX;
-		r->ecx = LODGE_CPUID_ECX;
-		r->edx = LODGE_CPUID_EDX;
-		break;
-	case LODGE_CPUID_FEATURES:
-		r->eax = LODGE_FEATURES;
-		r->ebx = LODGE_ABI_VERSION;
-		r->ecx = v->id;
-		break;
-	case LODGE_CPUID_TSC:
+	*r = (struct lodge_cpuid){ 0 };
+	if (leaf == LODGE_CPUID_BASE)
+		*r = (struct lodge_cpuid){ LODGE_CPUID_TSC, LODGE_CPUID_EBX,
+					   LODGE_CPUID_ECX, LODGE_CPUID_EDX };
+	else if (leaf == LODGE_CPUID_FEATURES)
+		*r = (struct lodge_cpuid){ LODGE_FEATURES, LODGE_ABI_VERSION,
+					   v->id, 0 };
+	else if (leaf == LODGE_CPUID_TSC)
 		r->eax = time_tsc_khz();
-		break;
-	}
 }
 
 /* What the processor says; nothing for leaves that it does not have. */

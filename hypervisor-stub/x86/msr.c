@@ -88,7 +88,7 @@ bool msr_read(struct vcpu *v, u32 msr, u64 *value)
 		return true;
 	case MSR_MISC_ENABLE:
 		*value = MISC_ENABLE_NO_BTS_PEBS;
-		if (!cpuid_hides_fast_strings())
+		if (!cpuid_hides_fast_strings)
 			*value |= MISC_ENABLE_FAST_STRING;
 		return true;
 	case MSR_PAT:
@@ -132,24 +132,21 @@ static bool write_tsc_aux(struct vcpu *v, u64 value)
 
 bool msr_write(struct vcpu *v, u32 msr, u64 value)
 {
+	if (msr >= MSR_FS_BASE && msr <= MSR_KERNEL_GS_BASE &&
+	    !is_canonical(value))
+		return false;
 	switch (msr) {
 	case MSR_PAT:
 		return value == v->arch.pat; /* shadows know no other */
 	case MSR_EFER:
 		return (value | EFER_SCE) == GUEST_EFER;
 	case MSR_FS_BASE:
-		if (!is_canonical(value))
-			return false;
 		wrfsbase(value);
 		return true;
 	case MSR_GS_BASE:
-		if (!is_canonical(value))
-			return false;
 		wrgsbase(value);
 		return true;
 	case MSR_KERNEL_GS_BASE:
-		if (!is_canonical(value))
-			return false;
 		WRITE_ONCE(v->page->user_gs, value);
 		return true;
 	case MSR_TSC_AUX:

@@ -74,7 +74,10 @@ struct boot_info boot_info;
 /* The RSDP in a tag; copied, since the tag will be overwritten. */
 static u8 rsdp_copy[36] __aligned(16);
 /* Regions as reported: any order, possibly overlapping. */
-static struct boot_region raw[BOOT_MAX_REGIONS];
+static struct raw_region {
+	mpa_t start, end;
+	u32 type; /* 1: RAM */
+} raw[BOOT_MAX_REGIONS];
 static unsigned int raw_count;
 
 static void add_module(u64 start, u64 end)
@@ -84,7 +87,7 @@ static void add_module(u64 start, u64 end)
 		return;
 	}
 	boot_info.module[boot_info.module_count++] =
-		(struct boot_module){ start, end };
+		(struct boot_region){ start, end };
 }
 
 static void add_region(u64 start, u64 length, u32 type)
@@ -95,7 +98,7 @@ static void add_region(u64 start, u64 length, u32 type)
 		printk("multiboot: memory at %lx ignored\n", start);
 		return;
 	}
-	raw[raw_count++] = (struct boot_region){ start, start + length, type };
+	raw[raw_count++] = (struct raw_region){ start, start + length, type };
 }
 
 static bool starts_with_path(const char *s)
@@ -123,19 +126,19 @@ static void set_cmdline(const char *s, bool named)
 		printk("multiboot: command line is cut off\n");
 }
 
-/* What the bytes [start, end) are; regions do not end in between. */
-static u32 type_of(mpa_t start, mpa_t end)
+/* Are [start, end) RAM, and nothing else? Regions do not end in between. */
+static bool is_ram(mpa_t start, mpa_t end)
 {
-	u32 type = 0;
+	bool ram = false;
 
 	for (unsigned int i = 0; i < raw_count; i++) {
 		if (raw[i].start > start || raw[i].end < end)
 			continue;
 		if (raw[i].type != 1)
-			return raw[i].type; /* anything beats RAM */
-		type = 1;
+			return false;
+		ram = true;
 	}
-	return type;
+	return ram;
 }
 
 /* The lowest boundary of any region above a, or 0. */
@@ -157,13 +160,11 @@ static void sort_regions(void)
 {
 	struct boot_region *last = NULL;
 	mpa_t a = 0, b;
-	u32 type;
 
 	for (; (b = next_boundary(a)); a = b) {
-		type = type_of(a, b);
-		if (!type)
+		if (!is_ram(a, b))
 			continue;
-		if (last && last->end == a && last->type == type) {
+		if (last && last->end == a) {
 			last->end = b;
 			continue;
 		}
@@ -172,7 +173,7 @@ static void sort_regions(void)
 			return;
 		}
 		last = &boot_info.region[boot_info.region_count++];
-		*last = (struct boot_region){ a, b, type };
+		*last = (struct boot_region){ a, b };
 	}
 }
 

@@ -97,7 +97,7 @@ void paging_init(void)
 	u64 *pml4 = new_table();
 
 	for (unsigned int i = 0; i < boot_info.region_count; i++, r++)
-		if (r->type == 1 && r->end <= 1UL << 47)
+		if (r->end <= 1UL << 47)
 			map(pml4, ALIGN_UP(r->start, PAGE_SIZE),
 			    ALIGN_DOWN(r->end, PAGE_SIZE), 0);
 	memcpy(boot_pml4, pml4, PAGE_SIZE);

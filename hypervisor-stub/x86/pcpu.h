@@ -51,9 +51,4 @@ static inline struct pcpu *this_pcpu(void)
 	return *(struct pcpu **)(sp & ~(STACK_SIZE - 1));
 }
 
-static inline struct vcpu *current_vcpu(void)
-{
-	return this_pcpu()->current;
-}
-
 #endif

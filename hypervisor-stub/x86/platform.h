@@ -20,21 +20,16 @@
 #define BOOT_MAX_REGIONS 128
 #define BOOT_CMDLINE 16384
 
-struct boot_module {
-	mpa_t start, end;
-};
-
 struct boot_region {
 	mpa_t start, end;
-	u32 type; /* 1: RAM */
 };
 
 struct boot_info {
 	char cmdline[BOOT_CMDLINE]; /* without our own file name */
 	unsigned int module_count;
-	struct boot_module module[BOOT_MAX_MODULES];
+	struct boot_region module[BOOT_MAX_MODULES];
 	unsigned int region_count;
-	struct boot_region region[BOOT_MAX_REGIONS]; /* sorted, no overlap */
+	struct boot_region region[BOOT_MAX_REGIONS]; /* RAM; sorted */
 	mpa_t rsdp; /* 0: search */
 };
 
@@ -65,12 +60,9 @@ void acpi_parse(mpa_t rsdp);
 /* --- paging.c: the hypervisor's own tables --- */
 #define BOOT_MAP_END (64UL << 30) /* what is mapped before paging_init() */
 /*
- * Builds the tables that map all RAM one to one (text read-execute, rodata
- * read, everything else no-execute, page 0 absent) and the APICs' MMIO
- * uncached, and puts them below the boot top-level table, which stays in use.
- * Needs the frame allocator with memory below BOOT_MAP_END only: what lies
- * above can be touched, and so be given to the allocator, only after this.
- * Gives what it no longer needs of the boot tables to the allocator.
+ * Maps RAM and the APICs below the boot top-level table, which stays in use.
+ * Memory above BOOT_MAP_END can be touched, and so be given to the allocator,
+ * only after this. What boot.S no longer needs goes to the allocator, too.
  */
 void paging_init(void);
 /* A new top-level table: shared lower slots, slot 256 -> area_l3 (or 0). */
@@ -80,9 +72,9 @@ u64 *paging_new_pml4(u64 *area_l3);
 void apic_init_cpu(void); /* this processor's local APIC, x2APIC if there */
 u32 apic_id(void);
 void apic_eoi(void);
-void apic_send_ipi(u32 apic_id, u8 vector);
-void apic_send_nmi(u32 apic_id);
-void apic_send_init(u32 apic_id);
+#define APIC_NMI 0x400
+#define APIC_INIT 0x500
+void apic_send(u32 apic_id, u32 command); /* a vector, or one of these */
 void apic_send_init_sipi(u32 apic_id, u8 page);
 void apic_timer_calibrate(void); /* once, on the boot processor */
 /* One-shot, in ns from now (at least about 1 us); ~0: stop. */
@@ -111,14 +103,9 @@ u64 cmos_seconds(void); /* UTC seconds since 1970 */
  * ends in cpu_start_secondary(). Returns when they are online.
  */
 void smp_start(unsigned int limit);
-/*
- * Allocates a pcpu with its stacks, entry area (entry_area_init_host) and
- * top-level table. Id 0 gets the static one and the stack that are in use
- * since boot. NULL: no memory.
- */
+/* Id 0 gets the pcpu and the stack that are in use since boot. NULL: no memory. */
 struct pcpu *pcpu_create(unsigned int id, u32 apic_id);
-/* Sends VEC_KICK. */
-void smp_kick(unsigned int cpu);
+void smp_kick(unsigned int cpu); /* sends VEC_KICK */
 /* Panic: stops all others for good. */
 void smp_stop_others(void);
 /* First thing on an NMI: does not return if smp_stop_others() sent it. */
@@ -132,7 +119,7 @@ void machine_reboot(void) __attribute__((noreturn));
 /* After a panic: debug-exit if asked for, else halt. */
 void machine_fail(void) __attribute__((noreturn));
 
-/* --- start.c (the lead's): entered on the boot processor --- */
+/* --- start.c: entered on the boot processor --- */
 void start(u32 magic, u32 info);
 /*
  * Entered by each secondary processor on its own stack, tables and IDT, with

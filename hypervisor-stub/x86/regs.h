@@ -14,19 +14,15 @@ struct regs {
 
 _Static_assert(sizeof(struct regs) == 176, "entry.S knows this");
 
-#define RFLAGS_CF (1UL << 0)
 #define RFLAGS_ONE (1UL << 1)
 #define RFLAGS_TF (1UL << 8)
 #define RFLAGS_IF (1UL << 9)
-#define RFLAGS_DF (1UL << 10)
 #define RFLAGS_IOPL (3UL << 12)
 #define RFLAGS_NT (1UL << 14)
 #define RFLAGS_RF (1UL << 16)
 #define RFLAGS_VM (1UL << 17)
-#define RFLAGS_AC (1UL << 18)
 #define RFLAGS_VIF (1UL << 19)
 #define RFLAGS_VIP (1UL << 20)
-#define RFLAGS_ID (1UL << 21)
 
 static inline bool regs_user(const struct regs *r)
 {

@@ -109,7 +109,7 @@ static bool start_one(struct pcpu *p)
 		delay_us(50);
 	}
 	/* It must not wake up later, on a stack that is another's. */
-	apic_send_init(p->apic_id);
+	apic_send(p->apic_id, APIC_INIT);
 	delay_us(10000);
 	return __atomic_load_n(&p->online, __ATOMIC_ACQUIRE);
 }
@@ -148,7 +148,7 @@ void smp_start(unsigned int limit)
 
 void smp_kick(unsigned int cpu)
 {
-	apic_send_ipi(pcpus[cpu]->apic_id, VEC_KICK);
+	apic_send(pcpus[cpu]->apic_id, VEC_KICK);
 }
 
 void smp_nmi(void)
@@ -173,7 +173,7 @@ void smp_stop_others(void)
 	for (unsigned int i = 0; i < MAX_CPUS; i++) {
 		if (!pcpus[i] || pcpus[i] == me || !pcpus[i]->online)
 			continue;
-		apic_send_nmi(pcpus[i]->apic_id);
+		apic_send(pcpus[i]->apic_id, APIC_NMI);
 		others++;
 	}
 	for (int i = 0; i < STOP_TRIES; i++) {
@@ -183,5 +183,5 @@ void smp_stop_others(void)
 	}
 	for (unsigned int i = 1; i < MAX_CPUS; i++)
 		if (pcpus[i] && pcpus[i] != me && pcpus[i]->online)
-			apic_send_init(pcpus[i]->apic_id);
+			apic_send(pcpus[i]->apic_id, APIC_INIT);
 }

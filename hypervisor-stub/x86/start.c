@@ -49,15 +49,14 @@ static void init_frames(void)
 	size_t size;
 
 	for (i = 0; i < boot_info.region_count; i++)
-		if (boot_info.region[i].type == 1)
-			max = MAX(max, MIN(boot_info.region[i].end, MAX_MEMORY));
+		max = MAX(max, MIN(boot_info.region[i].end, MAX_MEMORY));
 	size = ALIGN_UP(frame_table_size(max >> PAGE_SHIFT), PAGE_SIZE);
 	for (i = 0; i < boot_info.region_count && !table_start; i++) {
 		const struct boot_region *r = &boot_info.region[i];
 		mpa_t start = ALIGN_UP(MAX(r->start, floor), PAGE_SIZE);
 
 		/* boot.S maps 4 GiB */
-		if (r->type == 1 && start + size <= MIN(r->end, 1UL << 32)) {
+		if (start + size <= MIN(r->end, 1UL << 32)) {
 			table_start = start;
 			table_end = start + size;
 		}
@@ -71,7 +70,7 @@ static void init_frames(void)
 		mpa_t start = MAX(r->start, LOW_MEMORY);
 		mpa_t end = MIN(r->end, MAX_MEMORY);
 
-		if (r->type != 1 || start >= end)
+		if (start >= end)
 			continue;
 		if (start < table_end && end > LOW_MEMORY)
 			start = MAX(start, MIN(table_end, end));
@@ -80,7 +79,7 @@ static void init_frames(void)
 	}
 }
 
-static const struct boot_module *module(s64 index)
+static const struct boot_region *module(s64 index)
 {
 	if (index < 0 || index >= boot_info.module_count)
 		return NULL;
@@ -89,8 +88,8 @@ static const struct boot_module *module(s64 index)
 
 static void start_domain(struct domain_config *cfg, u64 share)
 {
-	const struct boot_module *k = module(cfg->kernel);
-	const struct boot_module *r = module(cfg->initrd);
+	const struct boot_region *k = module(cfg->kernel);
+	const struct boot_region *r = module(cfg->initrd);
 	u64 mib = cfg->mem_mib ? cfg->mem_mib : share;
 	const char *err = cfg->error[0] ? cfg->error : NULL;
 	struct domain *d;

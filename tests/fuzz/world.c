@@ -44,6 +44,7 @@ struct pcpu *pcpus[MAX_CPUS];
 unsigned int pcpu_count = WORLD_CPUS;
 struct pcpu *host_pcpu = &cpus[0];
 struct cmdline cmdline;
+const char *const cpuid_policy_names[CPUID_POLICIES];
 
 static jmp_buf resume;
 static bool running; /* resume is valid */

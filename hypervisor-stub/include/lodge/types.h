@@ -19,13 +19,8 @@
 
 #if defined(__cplusplus)
 #define LODGE_ASSERT(cond, what) static_assert(cond, what)
-#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
-#define LODGE_ASSERT(cond, what) _Static_assert(cond, what)
 #else
-#define LODGE_ASSERT_NAME_(line) lodge_assert_##line
-#define LODGE_ASSERT_NAME(line) LODGE_ASSERT_NAME_(line)
-#define LODGE_ASSERT(cond, what) \
-	extern char LODGE_ASSERT_NAME(__LINE__)[(cond) ? 1 : -1]
+#define LODGE_ASSERT(cond, what) _Static_assert(cond, what)
 #endif
 #endif /* __ASSEMBLER__ */
 
