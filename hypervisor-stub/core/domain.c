@@ -305,20 +305,16 @@ bool vcpu_has_work(const struct vcpu *v)
 	return v->waiting && READ_ONCE(v->kicked);
 }
 
-void vcpu_kick(struct vcpu *v)
+void vcpu_notify(struct vcpu *v)
 {
-	unsigned int cpu = READ_ONCE(v->sched.cpu);
+	unsigned int cpu;
 
+	/* If it is just about to block, the wake-up makes it think again. */
+	sched_wake(v);
+	cpu = READ_ONCE(v->sched.cpu);
 	if (cpu < pcpu_count && READ_ONCE(pcpus[cpu]->current) == v &&
 	    pcpus[cpu] != this_pcpu())
 		smp_kick(cpu);
-}
-
-void vcpu_notify(struct vcpu *v)
-{
-	/* If it is just about to block, the wake-up makes it think again. */
-	sched_wake(v);
-	vcpu_kick(v);
 }
 
 void vcpu_dump(struct vcpu *v)

@@ -142,8 +142,6 @@ int copy_from_guest_va(struct vcpu *v, void *dst, gva_t va, size_t n);
 bool vcpu_has_work(const struct vcpu *v);
 /* An event became pending for v (bit and byte are set): wake or interrupt. */
 void vcpu_notify(struct vcpu *v);
-/* Leave guest mode soon, if v is in it on another processor. */
-void vcpu_kick(struct vcpu *v);
 void vcpu_dump(struct vcpu *v);
 void domain_counters(struct domain *d, struct lodge_counters *sum);
 

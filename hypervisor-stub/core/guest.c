@@ -25,36 +25,30 @@ static size_t chunk(u64 addr, size_t n)
 	return MIN(n, PAGE_SIZE - (addr & ~PAGE_MASK));
 }
 
-int copy_from_guest(struct domain *d, void *dst, gpa_t gpa, size_t n)
+static int copy(struct domain *d, gpa_t gpa, void *buf, size_t n, bool to_guest)
 {
 	while (n) {
 		size_t part = chunk(gpa, n);
-		const void *src = guest_ptr(d, gpa, part);
+		void *p = guest_ptr(d, gpa, part);
 
-		if (!src)
+		if (!p)
 			return -LODGE_EFAULT;
-		memcpy(dst, src, part);
-		dst = (char *)dst + part;
+		memcpy(to_guest ? p : buf, to_guest ? buf : p, part);
+		buf = (char *)buf + part;
 		gpa += part;
 		n -= part;
 	}
 	return 0;
 }
 
+int copy_from_guest(struct domain *d, void *dst, gpa_t gpa, size_t n)
+{
+	return copy(d, gpa, dst, n, false);
+}
+
 int copy_to_guest(struct domain *d, gpa_t gpa, const void *src, size_t n)
 {
-	while (n) {
-		size_t part = chunk(gpa, n);
-		void *dst = guest_ptr(d, gpa, part);
-
-		if (!dst)
-			return -LODGE_EFAULT;
-		memcpy(dst, src, part);
-		src = (const char *)src + part;
-		gpa += part;
-		n -= part;
-	}
-	return 0;
+	return copy(d, gpa, (void *)src, n, true);
 }
 
 int copy_from_guest_va(struct vcpu *v, void *dst, gva_t va, size_t n)

@@ -43,28 +43,24 @@
 #define NS_MAX (1UL << 32) /* longest arming; the caller then arms again */
 #define PENDING_SPINS 1000000
 
-static bool x2apic, ready;
+bool apic_is_x2apic;
+static bool ready;
 static volatile u32 *mmio;
 static u64 ticks_per_ns; /* timer rate, 32.32 fixed point */
 
 static u32 apic_read(u32 reg)
 {
-	if (x2apic)
+	if (apic_is_x2apic)
 		return (u32)rdmsr(X2APIC_MSR + reg / 16);
 	return mmio[reg / 4];
 }
 
 static void apic_write(u32 reg, u32 v)
 {
-	if (x2apic)
+	if (apic_is_x2apic)
 		wrmsr(X2APIC_MSR + reg / 16, v);
 	else
 		mmio[reg / 4] = v;
-}
-
-bool apic_is_x2apic(void)
-{
-	return x2apic;
 }
 
 void apic_init_cpu(void)
@@ -76,11 +72,11 @@ void apic_init_cpu(void)
 		/* While LINT0 is open, or a pending one is never withdrawn. */
 		pic_off();
 		cpuid(1, 0, &a, &b, &c, &d);
-		x2apic = c & CPUID1_ECX_X2APIC;
+		apic_is_x2apic = c & CPUID1_ECX_X2APIC;
 		mmio = mpa_to_virt(base & PTE_ADDR);
 	}
 	wrmsr(MSR_APIC_BASE, base | BASE_ENABLE);
-	if (x2apic) /* only from the enabled state, hence in two steps */
+	if (apic_is_x2apic) /* only from the enabled state, hence in two steps */
 		wrmsr(MSR_APIC_BASE, base | BASE_ENABLE | BASE_X2APIC);
 
 	apic_write(APIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
@@ -101,7 +97,7 @@ void apic_init_cpu(void)
 
 u32 apic_id(void)
 {
-	return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+	return apic_is_x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }
 
 void apic_eoi(void)
@@ -114,7 +110,7 @@ void apic_send(u32 id, u32 command)
 	command |= ICR_ASSERT;
 	if (!ready)
 		return;
-	if (x2apic) {
+	if (apic_is_x2apic) {
 		/* The MSR write waits for nothing; earlier stores first. */
 		__asm__ volatile("mfence; lfence" ::: "memory");
 		wrmsr(X2APIC_MSR + APIC_ICR / 16, (u64)id << 32 | command);
@@ -155,7 +151,7 @@ void apic_timer_calibrate(void)
 	ticks_per_ns = (hz << 32) / 1000000000;
 	if (!ticks_per_ns || hz >> 32)
 		panic("local APIC timer runs at %lu Hz", hz);
-	printk("apic: %s, timer %lu kHz\n", x2apic ? "x2APIC" : "xAPIC",
+	printk("apic: %s, timer %lu kHz\n", apic_is_x2apic ? "x2APIC" : "xAPIC",
 	       hz / 1000);
 }
 

@@ -79,7 +79,7 @@ void apic_send_init_sipi(u32 apic_id, u8 page);
 void apic_timer_calibrate(void); /* once, on the boot processor */
 /* One-shot, in ns from now (at least about 1 us); ~0: stop. */
 void apic_timer_set_ns(u64 delta);
-bool apic_is_x2apic(void);
+extern bool apic_is_x2apic;
 
 /* --- ioapic.c, serial.c --- */
 void pic_off(void); /* by apic_init_cpu() */

@@ -63,10 +63,6 @@ void machine_reboot(void)
 	outb(0xcf9, 0x02); /* hard reset, then the pulse */
 	outb(0xcf9, 0x06);
 	delay_us(50000);
-	for (int i = 0; i < 1000 && inb(0x64) & 2; i++)
-		delay_us(10);
-	outb(0x64, 0xfe); /* keyboard controller: pulse the reset line */
-	delay_us(50000);
 	__asm__ volatile("lidt %0; int3" ::"m"(no_idt));
 	cpu_stop();
 }

@@ -128,7 +128,7 @@ void smp_start(unsigned int limit)
 		id = acpi_info.apic_id[i];
 		if (id == pcpus[0]->apic_id)
 			continue;
-		if (id > 0xfe && !apic_is_x2apic()) {
+		if (id > 0xfe && !apic_is_x2apic) {
 			printk("smp: APIC id %u needs x2APIC\n", id);
 			continue;
 		}
