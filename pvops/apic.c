@@ -145,4 +145,5 @@ static struct apic lodge_apic __ro_after_init = {
 	.icr_read = lodge_apic_icr_read,
 	.icr_write = lodge_apic_icr_write,
 };
+
 apic_driver(lodge_apic);

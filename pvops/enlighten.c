@@ -34,11 +34,6 @@
 bool lodge_active __ro_after_init;
 struct lodge_start_info lodge_start __ro_after_init;
 
-/* Labels in upstream code that a deprivileged kernel must lead elsewhere. */
-void early_xen_iret_patch(void);
-void xen_iret(void);
-void this_cpu_cmpxchg16b_emu(void);
-
 phys_addr_t lodge_pa(const void *object)
 {
 	if (is_vmalloc_addr(object))
@@ -109,8 +104,12 @@ static bool __init read_start_info(phys_addr_t pa)
 
 	if (info->magic != LODGE_START_MAGIC ||
 	    info->version >> 16 != LODGE_ABI_MAJOR ||
-	    info->region_count > LODGE_START_REGIONS)
+	    info->region_count > LODGE_START_REGIONS) {
+		static const char text[] = "Linux: not the Lodge I know\n";
+
+		hc_console_write(__pa_symbol(text), sizeof(text) - 1);
 		return false;
+	}
 	lodge_start = *info;
 	lodge_start.name[sizeof(lodge_start.name) - 1] = '\0';
 	return true;

@@ -80,7 +80,7 @@ static void mask_port(unsigned int port)
 static void unmask_port(unsigned int port)
 {
 	clear_bit(port, mask_bits());
-	smp_mb__after_atomic();
+	smp_mb__after_atomic(); /* as said above */
 	if (test_bit(port, pending_bits()))
 		hc_event(LODGE_EVENT_UNMASK, port, 0);
 }
@@ -273,10 +273,14 @@ int lodge_bind_ipis(unsigned int cpu)
 	unsigned int ipi;
 	long port;
 
-	if (per_cpu(ipi_port[LODGE_IPI_COUNT - 1], cpu))
-		return 0;
-
 	guard(mutex)(&binding_mutex);
+	if (per_cpu(ipi_port[LODGE_IPI_COUNT - 1], cpu)) {
+		/* What came too late in its last life must not look pending */
+		for (ipi = 0; ipi < LODGE_IPI_COUNT; ipi++)
+			clear_bit(per_cpu(ipi_port[ipi], cpu), pending_bits());
+		return 0;
+	}
+
 	for (ipi = 0; ipi < LODGE_IPI_COUNT; ipi++) {
 		port = hc_event(LODGE_EVENT_BIND_IPI, cpu, 0);
 		if (port < 0)
@@ -297,7 +301,7 @@ void lodge_send_ipi(unsigned int cpu, enum lodge_ipi ipi)
 {
 	unsigned int port = per_cpu(ipi_port[ipi], cpu);
 
-	smp_mb();
+	smp_mb(); /* what we did, before the test; as the handler's clear_bit */
 	if (port && !test_bit(port, pending_bits()))
 		hc_event(LODGE_EVENT_SEND, port, 0);
 }

@@ -47,6 +47,11 @@ void lodge_irq_disable(void);
 void lodge_irq_enable(void);
 unsigned long lodge_read_cr2(void);
 
+/* Labels in upstream code that enlighten.c leads elsewhere. */
+void early_xen_iret_patch(void);
+void xen_iret(void);
+void this_cpu_cmpxchg16b_emu(void);
+
 /* enlighten.c */
 void lodge_start_kernel(phys_addr_t start_info);
 extern struct lodge_start_info lodge_start; /* our copy */

@@ -61,20 +61,12 @@ static void __init lodge_smp_prepare_boot_cpu(void)
 
 static void __init lodge_smp_prepare_cpus(unsigned int max_cpus)
 {
-	unsigned int cpu;
-
 	smp_prepare_cpus_common();
 	speculative_store_bypass_ht_init();
 
 	if (lodge_bind_ipis(0))
 		panic("Lodge: cannot bind interprocessor events");
 	lodge_register_steal(0);
-
-	for_each_possible_cpu(cpu)
-		if (cpu >= max_cpus && cpu)
-			set_cpu_possible(cpu, false);
-	for_each_possible_cpu(cpu)
-		set_cpu_present(cpu, true);
 }
 
 /* --- up --- */
@@ -107,8 +99,7 @@ asmlinkage __visible void lodge_ap_main(void)
 	lodge_setup_timer();
 	notify_cpu_starting(cpu);
 	set_cpu_online(cpu, true);
-	/* Online before the first interrupt. */
-	smp_mb();
+	smp_mb(); /* online before the first interrupt */
 	local_irq_enable();
 	cpu_startup_entry(CPUHP_AP_ONLINE_IDLE);
 }

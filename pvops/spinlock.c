@@ -48,6 +48,7 @@ __visible bool __lodge_vcpu_is_preempted(long cpu)
 {
 	return lodge_vcpu_preempted(cpu);
 }
+
 PV_CALLEE_SAVE_REGS_THUNK(__lodge_vcpu_is_preempted);
 
 /* Before alternatives are patched. */

@@ -24,9 +24,9 @@ static u64 lodge_steal_clock(int cpu)
 
 	do {
 		version = READ_ONCE(record->version);
-		virt_rmb();
+		virt_rmb(); /* the version before what it is of */
 		time = READ_ONCE(record->steal);
-		virt_rmb();
+		virt_rmb(); /* and that before the version again */
 	} while ((version & 1) || version != READ_ONCE(record->version));
 
 	return time;
