@@ -11,6 +11,7 @@
 #define CR4_OSXSAVE (1UL << 18)
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_ARCH_CAPABILITIES 0x10a /* bit 0: not open to Meltdown */
 #define MSR_SYSENTER_CS 0x174
 #define MSR_PAT 0x277
 #define MSR_EFER 0xc0000080

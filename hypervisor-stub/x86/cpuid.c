@@ -75,6 +75,21 @@ static bool under_tcg(void)
 	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447;
 }
 
+/*
+ * Processors that read supervisor pages ahead of the check (Meltdown) let a
+ * guest's user mode read its own kernel: both are in one table.
+ */
+static bool open_to_meltdown(void)
+{
+	u32 a, b, c, d;
+
+	cpuid(0, 0, &a, &b, &c, &d);
+	if (b != 0x756e6547 || a < 7) /* "Genu", of GenuineIntel */
+		return false;
+	cpuid(7, 0, &a, &b, &c, &d);
+	return !(d & 1U << 29) || !(rdmsr(MSR_ARCH_CAPABILITIES) & 1);
+}
+
 void cpuid_init(void)
 {
 	bool tcg = under_tcg();
@@ -88,6 +103,9 @@ void cpuid_init(void)
 	       cpuid_policy_names[cmdline.cpuid],
 	       tcg ? ", on QEMU's emulator" : "",
 	       cpuid_hides_fast_strings ? "hidden" : "shown");
+	if (!tcg && open_to_meltdown())
+		printk("cpuid: open to Meltdown: user mode of a guest can "
+		       "read its own kernel\n");
 }
 
 static bool has_avx(void)
