@@ -93,7 +93,7 @@ void test_main(void)
 	printf("  witness: %lu rounds, %lu ticks, longest gap %lu ms\n",
 	       counted, ticks, longest_gap / 1000000);
 	CHECK(ticks > seconds, "only %lu ticks in %lu s", ticks, seconds);
-	CHECK(longest_gap < arg_u64("gap", 4) * 1000000000,
+	CHECK(longest_gap < arg_u64("gap", 8) * 1000000000,
 	      "stopped for %lu ms", longest_gap / 1000000);
 	CHECK(counted > 10, "only %lu rounds", counted);
 }
