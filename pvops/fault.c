@@ -142,8 +142,10 @@ static void handle_user_address(struct pt_regs *regs, unsigned long error_code,
 		return;
 	note = note_fault(address);
 	lodge_handle_page_fault(regs, error_code, address);
-	if (tables_allow(address, error_code))
+	if (tables_allow(address, error_code)) {
+		lodge_fault_data(address, error_code);
 		lodge_fault_ahead(address, error_code);
+	}
 	if (fill(address, error_code))
 		take_note(note);
 	else if (take_note(note))

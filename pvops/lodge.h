@@ -100,6 +100,9 @@ void lodge_init_fork_ops(void);
 bool lodge_fault_covers(struct mm_struct *mm, unsigned long start,
 			unsigned long end);
 
+/* data.c */
+void lodge_fault_data(unsigned long address, unsigned long error_code);
+
 /* ahead.c */
 void lodge_fault_ahead(unsigned long address, unsigned long error_code);
 
