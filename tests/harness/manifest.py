@@ -136,7 +136,9 @@ def _tests(entry):
                    forbid=_list(entry, "forbid"),
                    serial=entry.get("serial", False))
     else:
-        yield from _guest_tests(entry, suites + ["guests"])
+        if "soak" not in suites:
+            suites.append("guests")
+        yield from _guest_tests(entry, suites)
 
 
 def load(folder):
