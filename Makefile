@@ -60,7 +60,7 @@ test-quick: all test-deps
 	@tests/run quick
 
 soak: all test-deps
-	@tests/run soak
+	@tests/run --once soak
 
 test-bochs: all test-deps
 	@tests/run bochs
