@@ -24,7 +24,7 @@
 /* Has the page table, which is there, no entry for address? */
 static bool not_mapped(struct mm_struct *mm, unsigned long address)
 {
-	spinlock_t *lock;
+	spinlock_t *lock; /* of the table */
 	bool none = false;
 	pmd_t *pmd;
 	pte_t *pte;

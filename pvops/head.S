@@ -7,6 +7,7 @@
 #include <linux/elfnote.h>
 #include <linux/init.h>
 #include <linux/linkage.h>
+#include <linux/objtool.h>
 
 #include <asm/nospec-branch.h>
 #include <asm/page_types.h>
@@ -34,6 +35,7 @@ SYM_CODE_START(startup_lodge)
 
 	movq	%rsi, %rdi
 	call	lodge_start_kernel
+	REACHABLE	/* objtool sees that it does not return */
 	ud2
 SYM_CODE_END(startup_lodge)
 	__FINIT
@@ -51,6 +53,7 @@ SYM_CODE_START(lodge_start_ap)
 	ANNOTATE_NOENDBR
 	cld
 	call	lodge_ap_main
+	REACHABLE
 	ud2
 SYM_CODE_END(lodge_start_ap)
 
