@@ -20,7 +20,8 @@
 #ifdef LODGE_DEBUG
 #define SUSPECTS 256
 #define SUSPECTS_PRINTED 16
-#define SUSPECT_AUDITS 6 /* a task can lose the processor before its flush */
+#define POLL_AUDITS 40 /* a task can lose the processor before its flush */
+#define ASKED_AUDITS 2 /* who asks sees to it that none is in between */
 
 struct suspect {
 	u64 domain, root;
@@ -31,6 +32,7 @@ struct suspect {
 
 static struct suspect before[SUSPECTS], now[SUSPECTS];
 static unsigned int before_count, now_count;
+static unsigned int needed; /* audits in a row that make a difference count */
 static struct spinlock audit_lock = SPINLOCK_INIT(LOCK_DOMAIN);
 
 /* How many of the last audits in a row have found s. */
@@ -64,8 +66,7 @@ static bool justified(struct domain *d, const struct guest_walk *w, gva_t va,
 	return (leaf & PTE_NX) || !(w->perm & PTE_NX);
 }
 
-static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
-		      bool print)
+static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level, bool print)
 {
 	struct suspect s = { t->d->id, t->guest, va, leaf, 0 };
 	struct guest_walk w;
@@ -81,7 +82,7 @@ static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
 	s.audits = seen_before(&s) + 1;
 	if (now_count < SUSPECTS)
 		now[now_count++] = s;
-	if (s.audits < SUSPECT_AUDITS)
+	if (s.audits < needed)
 		return 0;
 	if (print && now_count < SUSPECTS_PRINTED)
 		printk("lodge: audit: %s root %lx va %lx: shadow %lx, "
@@ -91,8 +92,8 @@ static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level,
 	return 1;
 }
 
-static u64 check_table(struct tree *t, const u64 *table, int level,
-		       gva_t base, bool print)
+static u64 check_table(struct tree *t, const u64 *table, int level, gva_t base,
+		       bool print)
 {
 	u64 bad = 0;
 	unsigned int i;
@@ -124,7 +125,7 @@ static bool has_ended(struct domain *d, const struct root *r)
 	return true;
 }
 
-u64 shadow_audit(struct domain *d, bool print)
+static u64 audit(struct domain *d, unsigned int audits, bool print)
 {
 	struct shadow *s = &d->shadow;
 	struct tree t = { .d = d };
@@ -133,6 +134,7 @@ u64 shadow_audit(struct domain *d, bool print)
 	u64 bad = 0;
 
 	spin_lock(&audit_lock);
+	needed = audits;
 	spin_lock(&s->roots_lock);
 	list_for_each(r, &s->all, all) {
 		t.root = r;
@@ -142,8 +144,8 @@ u64 shadow_audit(struct domain *d, bool print)
 		for (i = 0; i < 256 && !has_ended(d, r); i++)
 			if (t.top[i] & PTE_P)
 				bad += check_table(
-					&t, mpa_to_virt(t.top[i] & PTE_ADDR),
-					3, (u64)i << 39, print);
+					&t, mpa_to_virt(t.top[i] & PTE_ADDR), 3,
+					(u64)i << 39, print);
 		spin_unlock(&r->lock);
 	}
 	t.root = NULL;
@@ -166,6 +168,11 @@ u64 shadow_audit(struct domain *d, bool print)
 	return bad;
 }
 
+u64 shadow_audit(struct domain *d, bool print)
+{
+	return audit(d, ASKED_AUDITS, print);
+}
+
 #define AUDIT_INTERVAL 500000000UL /* ns between two audits by the exit loop */
 
 void audit_poll(struct domain *d)
@@ -173,12 +180,11 @@ void audit_poll(struct domain *d)
 	static u64 next;
 	u64 now = time_now(), due = READ_ONCE(next);
 
-	if (now < due ||
-	    !__atomic_compare_exchange_n(&next, &due, now + AUDIT_INTERVAL,
-					 false, __ATOMIC_RELAXED,
-					 __ATOMIC_RELAXED))
+	if (now < due || !__atomic_compare_exchange_n(
+				 &next, &due, now + AUDIT_INTERVAL, false,
+				 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
-	shadow_audit(d, true);
+	audit(d, POLL_AUDITS, true);
 	/* what it took shall not count as time between audits */
 	WRITE_ONCE(next, time_now() + AUDIT_INTERVAL);
 }
