@@ -209,26 +209,20 @@ isr_slow:
  * guest's tables loaded; everything else is the hypervisor itself, on its
  * own tables: bool host_trap(struct regs *).
  */
+.macro FIXUP insn, handler
+	leaq	\insn(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	\handler
+.endm
+
 isr_ring0:
 	pushq	%rax
-	leaq	stub_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	iret_fault
-	leaq	stub_load_root_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	iret_fault
-	leaq	stub_load_ds(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	fix_ds
-	leaq	stub_load_es(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	fix_es
-	leaq	stub_load_fs(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	fix_fs
-	leaq	stub_load_gs(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	fix_gs
+	FIXUP	stub_iret, iret_fault
+	FIXUP	stub_load_root_iret, iret_fault
+	FIXUP	stub_load_ds, fix_ds
+	FIXUP	stub_load_es, fix_es
+	FIXUP	stub_load_fs, fix_fs
+	FIXUP	stub_load_gs, fix_gs
 	popq	%rax
 	SAVE_REGS
 	cld
