@@ -29,7 +29,7 @@ static bool any_crash;
 
 static void vcpu_destroy(struct vcpu *v)
 {
-	desc_vcpu_destroy(v);
+	desc_vcpu_reset(v);
 	fpu_vcpu_destroy(v);
 	entry_area_destroy(&v->arch.area);
 	page_free(v);
@@ -45,6 +45,20 @@ _Static_assert(sizeof(struct domain) <= 4 * PAGE_SIZE, "frame_alloc(2)");
 
 #define DOMAIN_ORDER 2
 
+void vcpu_reset(struct vcpu *v)
+{
+	struct vcpu_arch *arch = &v->arch;
+
+	fpu_vcpu_reset(v);
+	msr_vcpu_reset(v);
+	desc_vcpu_reset(v);
+	memset(arch->dr, 0, sizeof(arch->dr));
+	arch->dr7 = 0;
+	arch->fs_base = arch->gs_base = 0;
+	arch->ds = arch->es = arch->fs = arch->gs = 0;
+	arch->segs_fresh = true;
+}
+
 static struct vcpu *vcpu_create(struct domain *d, u32 id)
 {
 	struct vcpu *v = page_alloc();
@@ -59,9 +73,7 @@ static struct vcpu *vcpu_create(struct domain *d, u32 id)
 		goto err_area;
 	timer_init(&v->timer, vcpu_timer_expired, v);
 	sched_vcpu_init(v);
-	v->arch.segs_fresh = true;
-	v->arch.cr0 = 0x80050033;
-	v->arch.cr4 = 0x6b0;
+	vcpu_reset(v);
 	return v;
 err_area:
 	entry_area_destroy(&v->arch.area);

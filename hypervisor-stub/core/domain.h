@@ -142,6 +142,8 @@ int copy_from_guest_va(struct vcpu *v, void *dst, gva_t va, size_t n);
 bool vcpu_has_work(const struct vcpu *v);
 /* An event became pending for v (bit and byte are set): wake or interrupt. */
 void vcpu_notify(struct vcpu *v);
+/* To the state that a vCPU starts with; v is offline. INIT sets what differs. */
+void vcpu_reset(struct vcpu *v);
 void vcpu_dump(struct vcpu *v);
 void domain_counters(struct domain *d, struct lodge_counters *sum);
 

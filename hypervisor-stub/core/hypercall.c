@@ -157,11 +157,8 @@ static s64 vcpu_init(struct vcpu *v, struct vcpu *target, gpa_t gpa)
 		memset(target->arch.area.cfg->direct, 0,
 		       sizeof(target->arch.area.cfg->direct));
 		target->arch.area.cfg->direct_kernel = 0;
-		target->arch.fs_base = 0;
+		vcpu_reset(target);
 		target->arch.gs_base = init.gs_base;
-		target->arch.ds = target->arch.es = 0;
-		target->arch.fs = target->arch.gs = 0;
-		target->arch.segs_fresh = true;
 		target->initialised = true;
 	}
 	spin_unlock(&v->domain->lock);

@@ -35,7 +35,8 @@
 
 /* What a guest finds in CR0, CR4 and the PAT MSR when it starts. */
 #define GUEST_CR0 0x80050033UL
-#define GUEST_CR4 (CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define GUEST_CR4 \
+	(CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 #define GUEST_PAT 0x0407050600070106UL
 
 struct vcpu;
@@ -95,8 +96,8 @@ bool insn_decode(const u8 *bytes, size_t n, struct insn *insn);
 bool emulate_gp(struct vcpu *v);
 
 /* --- msr.c: v is the current vCPU --- */
-/* Initial CR0, CR4, PAT, TSC_AUX of a new vCPU. */
-void msr_vcpu_init(struct vcpu *v);
+/* Initial CR0, CR4, PAT, TSC_AUX; v does not run. */
+void msr_vcpu_reset(struct vcpu *v);
 bool msr_read(struct vcpu *v, u32 msr, u64 *value); /* false: #GP */
 bool msr_write(struct vcpu *v, u32 msr, u64 value);
 
@@ -113,8 +114,8 @@ extern bool cpuid_hides_fast_strings;
 
 /* --- fpu.c; a processor is either between restore and save, or not --- */
 void fpu_init_cpu(void); /* CR4, XCR0, on each processor */
-/* 0 or -ENOMEM; initial state, that of msr_vcpu_init() included. */
-int fpu_vcpu_init(struct vcpu *v);
+int fpu_vcpu_init(struct vcpu *v); /* 0 or -ENOMEM */
+void fpu_vcpu_reset(struct vcpu *v); /* v does not run */
 void fpu_vcpu_destroy(struct vcpu *v);
 void fpu_save(struct vcpu *v); /* v leaves this processor */
 void fpu_restore(struct vcpu *v);
@@ -140,7 +141,8 @@ void debugreg_host_trap(void);
 bool desc_check(u64 *desc, bool allow_absent);
 s64 do_set_descriptor(struct vcpu *v, u64 slot, u64 value);
 s64 do_set_ldt(struct vcpu *v, u64 gpa, u64 count);
-void desc_vcpu_destroy(struct vcpu *v);
+/* Takes all descriptors away from v, which does not run. */
+void desc_vcpu_reset(struct vcpu *v);
 
 /* In top-level slots 256 to 271: nothing that a guest may name. */
 static inline bool is_hypervisor_va(gva_t va)

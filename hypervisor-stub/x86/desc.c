@@ -5,10 +5,10 @@
  * copied from the guest first and checked then, so that it cannot change
  * after the check.
  *
- * v->arch.ldt[] are the pages behind the LDT window of v's entry area. Only v
- * itself changes its tables, while it is current and the processor stands on
- * the hypervisor's own GDT; the new LDT is loaded on the way into the guest
- * (segs_reload). No locks.
+ * v->arch.ldt[] are the pages behind the LDT window of v's entry area. Its
+ * tables change while v is current and the processor stands on the
+ * hypervisor's own GDT, or while v is offline; the new LDT is loaded on the way
+ * into the guest (segs_reload). No locks.
  */
 #include "../core/domain.h"
 #include "../core/frame.h"
@@ -154,8 +154,9 @@ s64 do_set_ldt(struct vcpu *v, u64 gpa, u64 count)
 	return 0;
 }
 
-void desc_vcpu_destroy(struct vcpu *v)
+void desc_vcpu_reset(struct vcpu *v)
 {
-	free_pages(v->arch.ldt);
-	v->arch.ldt_count = 0;
+	for (unsigned int i = LODGE_GDT_TLS_MIN; i <= LODGE_GDT_CPUNODE; i++)
+		do_set_descriptor(v, i, 0);
+	do_set_ldt(v, 0, 0);
 }

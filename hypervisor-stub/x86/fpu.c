@@ -17,6 +17,7 @@
 #include "../core/domain.h"
 #include "../core/frame.h"
 #include "../core/printk.h"
+#include "../core/string.h"
 #include "cpu.h"
 #include "cpufeat.h"
 
@@ -74,17 +75,19 @@ void fpu_init_cpu(void)
 
 int fpu_vcpu_init(struct vcpu *v)
 {
-	u8 *area = page_alloc();
+	v->arch.fpu = page_alloc();
+	return v->arch.fpu ? 0 : -LODGE_ENOMEM;
+}
 
-	if (!area)
-		return -LODGE_ENOMEM;
+void fpu_vcpu_reset(struct vcpu *v)
+{
+	u8 *area = v->arch.fpu;
+
 	/* An XSAVE header of zeroes stands for the initial state. */
+	memset(area, 0, PAGE_SIZE);
 	*(u16 *)area = FCW_INIT;
 	*(u32 *)(area + FX_MXCSR) = MXCSR_INIT;
-	v->arch.fpu = area;
 	v->arch.xcr0 = XCR0_X87;
-	msr_vcpu_init(v);
-	return 0;
 }
 
 void fpu_vcpu_destroy(struct vcpu *v)

@@ -65,7 +65,7 @@ static bool quiet(u32 msr, unsigned int access)
 	return false;
 }
 
-void msr_vcpu_init(struct vcpu *v)
+void msr_vcpu_reset(struct vcpu *v)
 {
 	u32 a, b, c, d;
 

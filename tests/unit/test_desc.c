@@ -149,7 +149,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	desc_vcpu_destroy(&vcpu);
+	desc_vcpu_reset(&vcpu);
 	return pages_used != 0;
 }
 
