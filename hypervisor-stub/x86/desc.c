@@ -126,7 +126,7 @@ static void install(struct vcpu *v, u64 *page[LDT_PAGES], u32 count)
 	}
 	arch->ldt_count = count;
 	describe_ldt(v, count);
-	arch->segs_reload = true;
+	arch->segs_reload = MAX(arch->segs_reload, RELOAD_LDT);
 }
 
 s64 do_set_ldt(struct vcpu *v, u64 gpa, u64 count)

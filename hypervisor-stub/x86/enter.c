@@ -58,7 +58,7 @@ static void state_load(struct vcpu *v, struct pcpu *p)
 	wrgsbase(v->arch.gs_base);
 	if (v->arch.tsc_aux_valid)
 		wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
-	v->arch.segs_reload = true;
+	v->arch.segs_reload = RELOAD_ALL;
 }
 
 /* Selectors, LDT and bases that stub_enter loads on the guest's tables. */
@@ -66,15 +66,16 @@ static void segs_prepare(struct vcpu *v)
 {
 	struct entry_cfg *c = v->arch.area.cfg;
 
+	c->ldt = v->arch.ldt_count ? SEL_LDT : 0;
+	if (v->arch.segs_reload == RELOAD_LDT)
+		return;
 	segs_save(v);
 	c->ds = v->arch.ds;
 	c->es = v->arch.es;
 	c->fs = v->arch.fs;
 	c->gs = v->arch.gs;
-	c->ldt = v->arch.ldt_count ? SEL_LDT : 0;
 	c->fs_base = rdfsbase(); /* loading a selector changes them */
 	c->gs_base = rdgsbase();
-	v->arch.segs_reload = false;
 	v->arch.segs_fresh = false;
 }
 
@@ -141,10 +142,11 @@ static __hot void check_regs(struct vcpu *v)
 static void __hot __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
 {
 	void (*enter)(u64 cr3, u64 reload) = (void *)stub_addr_enter;
-	bool reload = v->arch.segs_reload;
+	enum segs_reload reload = v->arch.segs_reload;
 
-	if (reload)
+	if (reload != RELOAD_NONE)
 		segs_prepare(v);
+	v->arch.segs_reload = RELOAD_NONE;
 	if (v->waiting) {
 		v->waiting = false;
 		WRITE_ONCE(v->kicked, false);

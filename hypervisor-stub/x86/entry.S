@@ -353,9 +353,9 @@ stub_load_root_iret:
 	iretq
 
 /*
- * 7. void stub_enter(u64 cr3, u64 reload): the registers to load lie at the
- * top of the vCPU's entry stack. reload: also selectors, LDT and bases from
- * cfg. A selector that faults is loaded as null.
+ * 7. void stub_enter(u64 cr3, enum segs_reload reload): the registers to load
+ * lie at the top of the vCPU's entry stack. reload: also the LDT, or LDT,
+ * selectors and bases, from cfg. A selector that faults is loaded as null.
  */
 	.balign	16
 	.globl stub_enter
@@ -371,6 +371,8 @@ stub_iret:
 	iretq
 
 4:	lldt	CFG(CFG_SEGS + 8)
+	decl	%esi /* RELOAD_LDT? */
+	jz	3b
 	movzwl	CFG(CFG_SEGS + 0), %eax
 stub_load_ds:
 	movl	%eax, %ds

@@ -24,6 +24,13 @@ struct entry_area {
 #define XCR0_SSE 2UL
 #define XCR0_AVX 4UL
 
+/* The values are known to stub_enter. */
+enum segs_reload {
+	RELOAD_NONE,
+	RELOAD_LDT, /* LDTR alone: selectors keep what they have loaded */
+	RELOAD_ALL, /* LDTR, selectors and bases */
+};
+
 struct vcpu_arch {
 	struct entry_area area;
 	unsigned int cache_next; /* slot of cfg.root to use next */
@@ -39,7 +46,7 @@ struct vcpu_arch {
 	/* Saved when another vCPU takes the processor. */
 	u64 fs_base, gs_base;
 	u16 ds, es, fs, gs;
-	bool segs_reload; /* next entry reloads selectors, LDT and bases */
+	enum segs_reload segs_reload; /* by the next entry */
 	bool segs_fresh; /* the fields above are newer than the processor */
 
 	u64 cr0, cr4; /* what the guest believes */

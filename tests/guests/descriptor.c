@@ -170,6 +170,13 @@ static void test_ldt(void)
 	ldt_pages[1] = gpa(ldt) + PAGE_SIZE;
 	CHECK_EQ(hc(LODGE_HC_SET_LDT, 0, 0), 0);
 	CHECK_EQ(probe(load_fs, 1 << 3 | 7, 0, 0), GP);
+	/* A selector keeps what it has loaded, as natively. */
+	CHECK_EQ(set_ldt(2), 0);
+	CHECK_EQ(probe(load_fs, 1 << 3 | 7, 0, 0), NO_FAULT);
+	CHECK_EQ(hc(LODGE_HC_SET_LDT, 0, 0), 0);
+	asm volatile("mov %%fs, %0" : "=r"(i));
+	CHECK_EQ(i, 1 << 3 | 7);
+	probe(load_fs, 0, 0, 0);
 	for (i = 0; i < 200; i++) /* no leak */
 		CHECK_EQ(set_ldt(i % 2 ? 8192 : 1), 0);
 	CHECK_EQ(hc(LODGE_HC_SET_LDT, 0, 0), 0);

@@ -157,7 +157,7 @@ static void test_ldt(void **state)
 {
 	assert_int_equal(do_set_ldt(&vcpu, 0, 8192), 0);
 	assert_int_equal(vcpu.arch.ldt_count, 8192);
-	assert_true(vcpu.arch.segs_reload);
+	assert_int_equal(vcpu.arch.segs_reload, RELOAD_LDT);
 	assert_true(gdt[SEL_LDT / 8] == 0x000082010000ffffUL);
 	assert_true(gdt[SEL_LDT / 8 + 1] == 0xffff8000);
 	assert_int_equal(pages_used, LDT_PAGES);
@@ -179,9 +179,9 @@ static void test_ldt(void **state)
 	assert_true(vcpu.arch.ldt[1][1] == CODE);
 	assert_true(vcpu.arch.ldt[1][2] == 0); /* nothing behind the end */
 
-	vcpu.arch.segs_reload = false;
+	vcpu.arch.segs_reload = RELOAD_NONE;
 	assert_int_equal(do_set_ldt(&vcpu, ~0UL, 0), 0);
-	assert_true(vcpu.arch.segs_reload);
+	assert_int_equal(vcpu.arch.segs_reload, RELOAD_LDT);
 	assert_int_equal(pages_used, 0);
 	assert_int_equal(vcpu.arch.ldt_count, 0);
 	assert_true(gdt[SEL_LDT / 8] == 0 && gdt[SEL_LDT / 8 + 1] == 0);
@@ -199,13 +199,13 @@ static void expect_refused(u64 gpa, u64 count, int error)
 	assert_ptr_equal(vcpu.arch.ldt[0], before);
 	assert_ptr_equal(mapped[0], before);
 	assert_true(before[1] == CODE);
-	assert_false(vcpu.arch.segs_reload);
+	assert_int_equal(vcpu.arch.segs_reload, RELOAD_NONE);
 }
 
 static void test_ldt_refused(void **state)
 {
 	assert_int_equal(do_set_ldt(&vcpu, 0, 1200), 0);
-	vcpu.arch.segs_reload = false;
+	vcpu.arch.segs_reload = RELOAD_NONE;
 
 	expect_refused(0, 8193, -LODGE_EINVAL);
 	expect_refused(0, ~0UL, -LODGE_EINVAL);
