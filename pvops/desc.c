@@ -27,6 +27,19 @@ struct ldt_pages {
 static DEFINE_PER_CPU(struct ldt_pages, ldt_pages);
 static DEFINE_PER_CPU(bool, ldt_loaded);
 
+/*
+ * A context switch changes the LDT before it saves FS and GS of the task that
+ * leaves. Should the vCPU lose the processor in between, the hypervisor would
+ * have to load these selectors again, from an LDT that is gone, and they would
+ * be null then. So the change waits for load_tls, which comes after the save.
+ */
+static DEFINE_PER_CPU(struct {
+	bool switching;
+	bool waits;
+	const void *addr;
+	unsigned int entries;
+}, ldt_change);
+
 static u64 descriptor_value(const struct desc_struct *desc)
 {
 	u64 value;
@@ -42,10 +55,51 @@ static void set_slot(struct desc_struct *gdt, unsigned int slot,
 	WARN_ON_ONCE(hc_set_descriptor(slot, descriptor_value(desc)));
 }
 
+static void change_ldt(const void *addr, unsigned int entries)
+{
+	struct ldt_pages *pages = this_cpu_ptr(&ldt_pages);
+	unsigned int i;
+
+	if (!entries && !this_cpu_read(ldt_loaded))
+		return;
+
+	for (i = 0; i * LDT_PER_PAGE < entries; i++)
+		pages->page[i] = lodge_pa(addr + i * PAGE_SIZE);
+	if (WARN_ON_ONCE(hc_set_ldt(lodge_pa(pages), entries))) {
+		hc_set_ldt(lodge_pa(pages), 0);
+		entries = 0;
+	}
+	this_cpu_write(ldt_loaded, entries);
+}
+
+static void lodge_set_ldt(const void *addr, unsigned int entries)
+{
+	if (!this_cpu_read(ldt_change.switching)) {
+		change_ldt(addr, entries);
+		return;
+	}
+	this_cpu_write(ldt_change.addr, addr);
+	this_cpu_write(ldt_change.entries, entries);
+	this_cpu_write(ldt_change.waits, true);
+}
+
+/* Interrupts are off from here to load_tls. */
+static void lodge_start_context_switch(struct task_struct *prev)
+{
+	this_cpu_write(ldt_change.switching, true);
+}
+
 static void lodge_load_tls(struct thread_struct *t, unsigned int cpu)
 {
 	struct desc_struct *gdt = get_cpu_gdt_rw(cpu);
 	unsigned int i;
+
+	this_cpu_write(ldt_change.switching, false);
+	if (unlikely(this_cpu_read(ldt_change.waits))) {
+		this_cpu_write(ldt_change.waits, false);
+		change_ldt(this_cpu_read(ldt_change.addr),
+			   this_cpu_read(ldt_change.entries));
+	}
 
 	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++) {
 		struct desc_struct *desc = &t->tls_array[i];
@@ -73,23 +127,6 @@ void lodge_reset_descriptors(void)
 	memset(&gdt[GDT_ENTRY_TLS_MIN], 0,
 	       GDT_ENTRY_TLS_ENTRIES * sizeof(*gdt));
 	this_cpu_write(ldt_loaded, false);
-}
-
-static void lodge_set_ldt(const void *addr, unsigned int entries)
-{
-	struct ldt_pages *pages = this_cpu_ptr(&ldt_pages);
-	unsigned int i;
-
-	if (!entries && !this_cpu_read(ldt_loaded))
-		return;
-
-	for (i = 0; i * LDT_PER_PAGE < entries; i++)
-		pages->page[i] = lodge_pa(addr + i * PAGE_SIZE);
-	if (WARN_ON_ONCE(hc_set_ldt(lodge_pa(pages), entries))) {
-		hc_set_ldt(lodge_pa(pages), 0);
-		entries = 0;
-	}
-	this_cpu_write(ldt_loaded, entries);
 }
 
 static void lodge_load_gdt(const struct desc_ptr *desc)
@@ -128,6 +165,7 @@ void __init lodge_init_desc_ops(void)
 	pv_ops.cpu.store_tr = lodge_store_tr;
 	pv_ops.cpu.load_gdt = lodge_load_gdt;
 	pv_ops.cpu.set_ldt = lodge_set_ldt;
+	pv_ops.cpu.start_context_switch = lodge_start_context_switch;
 	pv_ops.cpu.load_tls = lodge_load_tls;
 	pv_ops.cpu.load_gs_index = lodge_load_gs_index;
 	pv_ops.cpu.write_gdt_entry = lodge_write_gdt_entry;

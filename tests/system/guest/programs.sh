@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# programs SECONDS: our own programs, three of them at once for SECONDS, the
+# programs SECONDS: our own programs, some of them at once for SECONDS, the
 # others once.
 . /tests/common.sh
 seconds=$1
 
 pids=
-for program in memory registers threads memory; do
+for program in memory registers threads segments32 memory; do
 	$program "$seconds" &
 	pids="$pids $!"
 done
