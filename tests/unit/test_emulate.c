@@ -86,7 +86,11 @@ static int setup(void **state)
 	vcpu.root = &root;
 	fpu_init_cpu();
 	cpuid_init();
-	return fpu_vcpu_init(&vcpu);
+	if (fpu_vcpu_init(&vcpu))
+		return -1;
+	fpu_vcpu_reset(&vcpu);
+	msr_vcpu_reset(&vcpu);
+	return 0;
 }
 
 static int teardown(void **state)
