@@ -73,4 +73,21 @@ static inline void lodge_cleared_young(struct mm_struct *mm,
 
 #endif /* CONFIG_LODGE_GUEST */
 
+#if defined(CONFIG_LODGE_GUEST) && defined(CONFIG_X86_IOPL_IOPERM)
+
+/*
+ * A #GP of user mode. When it is an IN or OUT that ioperm() or iopl() allows,
+ * does it in the process's stead and returns true. May sleep.
+ */
+bool lodge_fixup_port_exception(struct pt_regs *regs);
+
+#else
+
+static inline bool lodge_fixup_port_exception(struct pt_regs *regs)
+{
+	return false;
+}
+
+#endif
+
 #endif /* _ASM_X86_LODGE_H */
