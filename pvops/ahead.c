@@ -62,26 +62,11 @@ enum page_state { PAGE_UNMAPPED, PAGE_IN_USE, PAGE_NO_TABLE };
 /* What the last-level table says of address. */
 static enum page_state page_state(struct mm_struct *mm, unsigned long address)
 {
-	enum page_state state = PAGE_NO_TABLE;
-	pud_t *pud;
-	p4d_t *p4d;
-	pmd_t *pmd;
+	pte_t pte;
 
-	rcu_read_lock(); /* tables are freed by RCU */
-	p4d = p4d_offset(pgd_offset(mm, address), address);
-	if (p4d_none(*p4d) || p4d_bad(*p4d))
-		goto out;
-	pud = pud_offset(p4d, address);
-	if (pud_none(*pud) || pud_bad(*pud))
-		goto out;
-	pmd = pmd_offset(pud, address);
-	if (pmd_none(*pmd) || pmd_bad(*pmd))
-		goto out;
-	state = pte_none(ptep_get(pte_offset_kernel(pmd, address))) ?
-			PAGE_UNMAPPED : PAGE_IN_USE;
-out:
-	rcu_read_unlock();
-	return state;
+	if (!lodge_peek_pte(mm, address, &pte))
+		return PAGE_NO_TABLE;
+	return pte_none(pte) ? PAGE_UNMAPPED : PAGE_IN_USE;
 }
 
 /* Maps what the page cache has of the block that ends at end. */

@@ -24,7 +24,13 @@ static int ipi_of_vector(int vector)
 		return LODGE_IPI_IRQ_WORK;
 	case REBOOT_VECTOR:
 		return LODGE_IPI_STOP;
-	default: /* NMIs, above all */
+	case NMI_VECTOR:
+		/*
+		 * There are no NMIs. What Linux sends them for most is to see
+		 * where a CPU is, and a CPU with interrupts on can say that.
+		 */
+		return LODGE_IPI_BACKTRACE;
+	default:
 		return -1;
 	}
 }

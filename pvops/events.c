@@ -21,6 +21,7 @@
 #include <linux/irq_work.h>
 #include <linux/irqdomain.h>
 #include <linux/mutex.h>
+#include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -28,6 +29,7 @@
 #include <asm/hardirq.h>
 #include <asm/idtentry.h>
 #include <asm/irq.h>
+#include <asm/irq_regs.h>
 #include <asm/x86_init.h>
 
 #include "lodge.h"
@@ -108,6 +110,9 @@ static void handle_ipi(enum lodge_ipi ipi)
 		break;
 	case LODGE_IPI_STOP:
 		lodge_stop_this_vcpu();
+		break;
+	case LODGE_IPI_BACKTRACE:
+		nmi_cpu_backtrace(get_irq_regs());
 		break;
 	default:
 		break;

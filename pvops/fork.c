@@ -28,21 +28,10 @@
 /* Is a page mapped at address that a write would have to unshare? */
 static bool write_protected(struct mm_struct *mm, unsigned long address)
 {
-	p4d_t *p4d = p4d_offset(pgd_offset(mm, address), address);
-	pud_t *pud;
-	pmd_t *pmd;
 	pte_t pte;
 
-	if (p4d_none(*p4d) || p4d_bad(*p4d))
-		return false;
-	pud = pud_offset(p4d, address);
-	if (pud_none(*pud) || pud_leaf(*pud) || pud_bad(*pud))
-		return false;
-	pmd = pmd_offset(pud, address);
-	if (pmd_none(*pmd) || pmd_leaf(*pmd) || pmd_bad(*pmd))
-		return false;
-	pte = ptep_get(pte_offset_kernel(pmd, address));
-	return pte_present(pte) && !pte_write(pte);
+	return lodge_peek_pte(mm, address, &pte) && pte_present(pte) &&
+	       !pte_write(pte);
 }
 
 static void unshare_page(struct mm_struct *mm, unsigned long address)

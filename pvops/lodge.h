@@ -83,6 +83,8 @@ void lodge_leave_boot_page_tables(void);
 void lodge_init_after_bootmem(void);
 void lodge_note_root(phys_addr_t root);
 unsigned long lodge_read_cr3(void);
+/* The last-level entry of a user address now; false where there is no table. */
+bool lodge_peek_pte(struct mm_struct *mm, unsigned long address, pte_t *pte);
 
 /* retire.c */
 /* The page of this root is about to be freed. */
@@ -113,6 +115,7 @@ enum lodge_ipi {
 	LODGE_IPI_CALL_FUNCTION_SINGLE,
 	LODGE_IPI_IRQ_WORK,
 	LODGE_IPI_STOP,
+	LODGE_IPI_BACKTRACE,
 	LODGE_IPI_COUNT
 };
 

@@ -160,6 +160,30 @@ static void lodge_flush_tlb_multi(const struct cpumask *cpus,
 		 flags ? 0 : info->end);
 }
 
+bool lodge_peek_pte(struct mm_struct *mm, unsigned long address, pte_t *pte)
+{
+	bool found = false;
+	p4d_t *p4d;
+	pud_t *pud;
+	pmd_t *pmd;
+
+	rcu_read_lock(); /* tables are freed by RCU */
+	p4d = p4d_offset(pgd_offset(mm, address), address);
+	if (p4d_none(*p4d) || p4d_bad(*p4d))
+		goto out;
+	pud = pud_offset(p4d, address);
+	if (pud_none(*pud) || pud_bad(*pud))
+		goto out;
+	pmd = pmd_offset(pud, address);
+	if (pmd_none(*pmd) || pmd_bad(*pmd))
+		goto out;
+	*pte = ptep_get(pte_offset_kernel(pmd, address));
+	found = true;
+out:
+	rcu_read_unlock();
+	return found;
+}
+
 static void lodge_pgd_free(struct mm_struct *mm, pgd_t *pgd)
 {
 	if (!root_known(pgd))
