@@ -5,10 +5,11 @@
  *
  * A leaf that names a frame of somebody else is fatal at once. One that
  * allows more than the guest's tables do may be a change whose flush is still
- * to come, so it counts only if it is there for some audits in a row. A root whose
- * user half is empty belongs to a process that has ended, and may be loaded
- * for its kernel half only: Linux does not flush it before it is dropped. The
- * kernel half is checked for ownership alone: Linux flushes vmalloc lazily.
+ * to come, so it counts only if it is there for some audits in a row. A root
+ * whose user half is empty belongs to a process that has ended, and may be
+ * loaded for its kernel half only: Linux does not flush it before it is
+ * dropped. The kernel half is checked for ownership alone: Linux flushes
+ * vmalloc lazily.
  */
 #include "../x86/cpu.h"
 #include "frame.h"

@@ -8,8 +8,9 @@
 
 /*
  * Formats: %d %u %x %p %s %c %%, the numbers also with l, ll or z; with width,
- * zero padding, '-' and, for %s, precision. Returned is the length that the whole text has, as in C. Any context, also with locks
- * held, except that of the console.
+ * zero padding, '-' and, for %s, precision. Returned is the length that the
+ * whole text has, as in C. Any context, also with locks held, except that of
+ * the console.
  */
 void printk(const char *fmt, ...) __printf(1, 2);
 int vsnprintk(char *buf, size_t size, const char *fmt, va_list ap);

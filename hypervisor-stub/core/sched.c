@@ -6,8 +6,9 @@
  * together with run_queue.c, whose locks protect it.
  *
  * 1. Share. A vCPU's virtual time grows while it runs; all weigh the same. A
- *    queue is ordered by it and the lowest runs next, for a slice at most. Virtual times mean something within one queue only:
- *    whoever moves between two keeps its distance to the queue's min_vtime.
+ *    queue is ordered by it and the lowest runs next, for a slice at most.
+ *    Virtual times mean something within one queue only: whoever moves between
+ *    two keeps its distance to the queue's min_vtime.
  * 2. Latency. Who wakes up gets a bounded credit, and takes the processor
  *    from a current vCPU that is far enough ahead of it.
  * 3. Work conservation. A waking vCPU goes to an idle processor if there is

@@ -243,7 +243,8 @@ stub_call:				/* an indirect call, retpoline */
 
 /*
  * An iretq into the guest faulted (a user selector that went bad meanwhile, or
- * an instruction at the very end of the canonical addresses). The guest's frame is still whole at the top of the entry stack:
+ * an instruction at the very end of the canonical addresses). The guest's
+ * frame is still whole at the top of the entry stack:
  * void guest_iret_fault(u64 offset of the saved registers in the stack page)
  */
 iret_fault:

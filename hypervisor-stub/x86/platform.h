@@ -103,7 +103,7 @@ u64 cmos_seconds(void); /* UTC seconds since 1970 */
  * ends in cpu_start_secondary(). Returns when they are online.
  */
 void smp_start(unsigned int limit);
-/* Id 0 gets the pcpu and the stack that are in use since boot. NULL: no memory. */
+/* Id 0 gets the pcpu and stack in use since boot. NULL: no memory. */
 struct pcpu *pcpu_create(unsigned int id, u32 apic_id);
 void smp_kick(unsigned int cpu); /* sends VEC_KICK */
 /* Panic: stops all others for good. */

@@ -142,9 +142,8 @@ void guest_exit(u64 guest_cr3, u64 cr2)
 
 /*
  * The iretq of stub_enter, or of the stub's root switch, refused the guest's
- * context. offset: of the frame
- * that the fault left in the entry stack page; the context that iretq was
- * given is still in place above it.
+ * context. offset: of the frame that the fault left in the entry stack page;
+ * the context that iretq was given is still in place above it.
  */
 void guest_iret_fault(u64 offset)
 {

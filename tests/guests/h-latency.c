@@ -2,9 +2,9 @@
 /*
  * Attack on everybody's latency: the longest single hypercalls that the ABI
  * allows. Fills as many shadow tables as the domain gets, then makes batches
- * of 64 flushes of everything and of 64 LDTs of 8192 descriptors. Expected: a processor that is busy for one domain is
- * given to another in time, however long the batch: the witness wants a tick
- * at least every few seconds.
+ * of 64 flushes of everything and of 64 LDTs of 8192 descriptors. Expected: a
+ * processor that is busy for one domain is given to another in time, however
+ * long the batch: the witness wants a tick at least every few seconds.
  */
 #include "guest.h"
 
