@@ -79,6 +79,8 @@ static s64 do_set_callbacks(struct vcpu *v, gpa_t gpa)
 	cfg->direct_kernel = cb.flags & LODGE_CB_KERNEL_FAULTS ?
 				     BIT(3) | BIT(6) | BIT(14) :
 				     0;
+	if (host_is_tcg)
+		cfg->direct_kernel &= ~BIT(3); /* for stale_breakpoint() */
 	return 0;
 }
 

@@ -107,6 +107,7 @@ void cpuid_guest(struct vcpu *v, u32 leaf, u32 sub, struct lodge_cpuid *out);
 s64 do_cpuid(struct vcpu *v, u64 leaf, u64 sub, u64 gpa);
 /* Does the policy hide ERMS and FSRM from guests? */
 extern bool cpuid_hides_fast_strings;
+extern bool host_is_tcg; /* QEMU's emulator executes us */
 /* LODGE_FEATURE_* of this build: for CPUID and the start information. */
 #define LODGE_FEATURES                                      \
 	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK | \

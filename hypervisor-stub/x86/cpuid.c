@@ -62,6 +62,7 @@
 #define XSAVE_LEGACY 576U /* x87, SSE and the header */
 
 bool cpuid_hides_fast_strings;
+bool host_is_tcg;
 static u32 host_basic, host_extended;
 
 static bool under_tcg(void)
@@ -92,18 +93,18 @@ static bool open_to_meltdown(void)
 
 void cpuid_init(void)
 {
-	bool tcg = under_tcg();
 	u32 b, c, d;
 
+	host_is_tcg = under_tcg();
 	cpuid(0, 0, &host_basic, &b, &c, &d);
 	cpuid(0x80000000, 0, &host_extended, &b, &c, &d);
 	cpuid_hides_fast_strings = cmdline.cpuid == CPUID_EMULATOR ||
-				   (cmdline.cpuid == CPUID_AUTO && tcg);
+				   (cmdline.cpuid == CPUID_AUTO && host_is_tcg);
 	printk("cpuid: policy %s%s; fast string instructions are %s\n",
 	       cpuid_policy_names[cmdline.cpuid],
-	       tcg ? ", on QEMU's emulator" : "",
+	       host_is_tcg ? ", on QEMU's emulator" : "",
 	       cpuid_hides_fast_strings ? "hidden" : "shown");
-	if (!tcg && open_to_meltdown())
+	if (!host_is_tcg && open_to_meltdown())
 		printk("cpuid: open to Meltdown: user mode of a guest can "
 		       "read its own kernel\n");
 }

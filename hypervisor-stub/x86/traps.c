@@ -81,6 +81,28 @@ static __hot void guest_page_fault(struct vcpu *v, u64 cr2)
 	inject(v, 14, guest_error);
 }
 
+/*
+ * QEMU 7.2, with a thread for each processor, can miss that one processor
+ * changes code while another translates it; Linux then meets the int3 of its
+ * code patching long after that has gone, and oopses. A write to the byte, be
+ * it of what it holds already, has QEMU translate the code again.
+ */
+static bool stale_breakpoint(struct vcpu *v)
+{
+	struct guest_walk w;
+	u8 *byte;
+
+	if (!host_is_tcg || !v->root ||
+	    !guest_walk(v->domain, v->root->gpa, v->regs->rip - 1, &w))
+		return false;
+	byte = guest_ptr(v->domain, w.gpa, 1);
+	if (!byte || *byte == 0xcc || *byte == 0x03) /* int3; int $3 */
+		return false;
+	__atomic_fetch_or(byte, 0, __ATOMIC_SEQ_CST);
+	v->regs->rip--;
+	return true;
+}
+
 /* An exception other than #PF and those on ISTs. */
 static void guest_exception(struct vcpu *v)
 {
@@ -95,6 +117,8 @@ static void guest_exception(struct vcpu *v)
 			return;
 		}
 		if (r->vector == 13 && !r->error && emulate_gp(v))
+			return;
+		if (r->vector == 3 && stale_breakpoint(v))
 			return;
 		if (domain_is_dying(v->domain))
 			return;
