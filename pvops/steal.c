@@ -54,4 +54,4 @@ static int __init enable_steal_clock(void)
 	static_key_slow_inc(&paravirt_steal_rq_enabled);
 	return 0;
 }
-arch_initcall(enable_steal_clock);
+early_initcall(enable_steal_clock); /* code is patched: while alone */
