@@ -45,17 +45,30 @@ stress_row() {
 	row "$name" $result
 }
 
-# perf_row NAME LOOPS BENCHMARK...
+# perf_row NAME OPS AWK BENCHMARK...: AWK prints the ns of one operation from
+# what perf says; n is OPS.
 perf_row() {
 	name=$1
-	loops=$2
-	shift 2
+	ops=$2
+	program=$3
+	shift 3
 	have perf "$name" || return
 	$bench mark begin "$name"
-	ns=$(perf bench -f simple sched "$@" 2>/dev/null |
-		awk -v n="$loops" '{ printf "%.1f", $1 * 1e9 / n; exit }')
-	row "$name" "$loops" "${ns:-0}"
+	ns=$(perf bench -f simple "$@" 2>/dev/null |
+		awk -v n="$ops" "$program")
+	row "$name" "$ops" "${ns:-0}"
 }
+
+# What the perf benchmarks say: the seconds of the run, or bytes in a second,
+# or milliseconds, or operations in a second.
+# shellcheck disable=SC2016 # for awk
+total='NF == 1 { printf "%.1f", $1 * 1e9 / n; exit }'
+# shellcheck disable=SC2016 # for awk
+rate='/^[0-9.]+$/ { printf "%.1f", 1e9 * 2 ^ 20 / $1; exit }'
+# shellcheck disable=SC2016 # for awk
+wakeup='/^Wokeup/ { printf "%.1f", $7 * 1e6 / $2 }'
+# shellcheck disable=SC2016 # for awk
+average='/^Averaged/ { printf "%.1f", 1e9 / $2 }'
 
 hackbench_row() {
 	have hackbench hackbench || return
@@ -71,6 +84,11 @@ sysbench_row sysbench_memory memory --memory-block-size=1K \
 for stressor in fork exec fault signal switch; do
 	stress_row $stressor
 done
-perf_row perf_sched_pipe 20000 pipe -l 20000
-perf_row perf_sched_messaging 4000 messaging -g 2 -l 100
+perf_row perf_sched_pipe 20000 "$total" sched pipe -l 20000
+perf_row perf_sched_messaging 4000 "$total" sched messaging -g 2 -l 100
+perf_row perf_syscall_basic 500000 "$total" syscall basic -l 500000
+perf_row perf_futex_hash 1000000 "$average" futex hash -r "$seconds" -t 2 -s
+perf_row perf_futex_wake 40 "$wakeup" futex wake -t 4
+perf_row perf_mem_memcpy 500 "$rate" mem memcpy -s 1MB -l 500 -f default
+perf_row perf_mem_memset 500 "$rate" mem memset -s 1MB -l 500 -f default
 hackbench_row
