@@ -269,8 +269,8 @@ iret_fault:
 ist_entry:
 	SAVE_REGS
 	cld
-	movl	$0x400, %eax		/* no breakpoint of the guest's from here */
-	movq	%rax, %db7		/* on: a #DB within this would be endless */
+	movl	$0x400, %eax		/* no breakpoint of the guest's from */
+	movq	%rax, %db7		/* here on: #DBs would have no end */
 	movq	%cr3, %rbx
 	movq	%rsp, %rbp
 	movq	REGS_VECTOR(%rsp), %rdi
