@@ -49,6 +49,7 @@ void vcpu_reset(struct vcpu *v)
 {
 	struct vcpu_arch *arch = &v->arch;
 
+	callbacks_reset(v);
 	fpu_vcpu_reset(v);
 	msr_vcpu_reset(v);
 	desc_vcpu_reset(v);
@@ -293,7 +294,9 @@ void domain_reap(void)
 	struct domain *d;
 	u32 i;
 
-	while (READ_ONCE(dying_count) && spin_trylock(&domains_lock)) {
+	while (READ_ONCE(dying_count)) {
+		/* Wait: who holds it may have seen this processor loaded. */
+		spin_lock(&domains_lock);
 		d = find_dying();
 		if (d) {
 			d->state = DOMAIN_DEAD;

@@ -78,6 +78,7 @@ struct domain {
 	u64 mem_frames;
 	struct p2m p2m;
 	struct shadow shadow;
+	u64 audit_due; /* ns; of debug builds */
 
 	u32 up_count; /* vCPUs that are up; lock */
 	u32 vcpu_count;
@@ -147,6 +148,8 @@ void vcpu_reset(struct vcpu *v);
 void vcpu_dump(struct vcpu *v);
 void domain_counters(struct domain *d, struct lodge_counters *sum);
 
+/* hypercall.c: as before SET_CALLBACKS; v does not run. */
+void callbacks_reset(struct vcpu *v);
 /* hypercall.c: dispatch by v->regs; sets the result. */
 void hypercall(struct vcpu *v);
 

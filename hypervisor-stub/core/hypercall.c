@@ -44,6 +44,18 @@ static struct iret_frame kernel_frame(u64 rip)
 	};
 }
 
+/* A SYSCALL that comes first ends at address 0 of ring 1. */
+void callbacks_reset(struct vcpu *v)
+{
+	struct entry_cfg *cfg = v->arch.area.cfg;
+
+	v->cb_valid = false;
+	cfg->syscall = kernel_frame(0);
+	cfg->syscall32 = (struct iret_frame){ 0 };
+	memset(cfg->direct, 0, sizeof(cfg->direct));
+	cfg->direct_kernel = 0;
+}
+
 /* Vectors of ring 3 that the stub hands over; the rest come to us. */
 #define DIRECT_VECTORS                                                   \
 	(BIT(0) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(10) | \
@@ -155,10 +167,6 @@ static s64 vcpu_init(struct vcpu *v, struct vcpu *target, gpa_t gpa)
 		r->ss = LODGE_KERNEL_DS;
 		r->rflags = RFLAGS_IF | RFLAGS_ONE;
 		memset(target->page, 0, sizeof(*target->page));
-		target->cb_valid = false;
-		memset(target->arch.area.cfg->direct, 0,
-		       sizeof(target->arch.area.cfg->direct));
-		target->arch.area.cfg->direct_kernel = 0;
 		vcpu_reset(target);
 		target->arch.gs_base = init.gs_base;
 		target->initialised = true;

@@ -28,6 +28,13 @@ static void no_callbacks(void)
 	asm volatile("ud2");
 }
 
+/* SYSCALL with no entry registered, in ring 1 (callbacks=no). */
+static void early_syscall(void)
+{
+	asm volatile("syscall" : : : "rcx", "r11", "memory");
+	test_fatal("SYSCALL came back");
+}
+
 static void triple_fault(void)
 {
 	vcpu_page->df_sp = KMAP_BASE;
@@ -118,16 +125,27 @@ static void empty_root(void)
 }
 
 /* A second vCPU that starts into nothing. */
-static void wild_vcpu(void)
+static void start_wild(u64 rip)
 {
 	static struct lodge_vcpu_init init __attribute__((aligned(64)));
 
-	init.rip = KMAP_BASE;
+	init.rip = rip;
 	init.root = root_gpa;
 	CHECK_EQ(hc_vcpu(INIT, 1, gpa(&init)), 0);
 	CHECK_EQ(hc_vcpu(UP, 1, 0), 0);
 	delay(1000000000);
 	test_fatal("a vCPU without callbacks survives a fault");
+}
+
+static void wild_vcpu(void)
+{
+	start_wild(KMAP_BASE);
+}
+
+/* It has neither stack nor callbacks. */
+static void early_syscall_vcpu(void)
+{
+	start_wild((u64)early_syscall);
 }
 
 /* A kernel stack that runs out over an unmapped page: #DF, then PASS. */
@@ -185,6 +203,8 @@ void test_main(void)
 		void (*fn)(void);
 	} ways[] = {
 		{ "no-callbacks", no_callbacks },
+		{ "early-syscall", early_syscall },
+		{ "early-syscall-vcpu", early_syscall_vcpu },
 		{ "triple-fault", triple_fault },
 		{ "no-df-stack", no_df_stack },
 		{ "entry-unmapped", entry_unmapped },
