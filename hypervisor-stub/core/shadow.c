@@ -128,10 +128,11 @@ static __hot int fault_locked(struct tree *t, struct vcpu *v, gva_t va,
 		*result = FAULT_GUEST;
 		return 0;
 	}
-	*result = FAULT_FILLED; /* or it changes just now: fault once more */
+	*result = FAULT_AGAIN; /* it changes just now */
 	if (!set_accessed(&w, error & PF_W))
 		return 0;
 
+	*result = FAULT_FILLED;
 	garbage_init(&g, t->d);
 	err = tree_fill(t, va, &w, &g, &v->counters);
 	garbage_finish(&g);
@@ -198,18 +199,28 @@ static void flush_kernel(struct vcpu *v, gva_t first, gva_t last)
 	spin_unlock(&s->kernel_lock);
 }
 
-/* A root that was not flushed since flush `gen` began, locked; or NULL. */
+/*
+ * A root that was not flushed since flush `gen` began, locked; or NULL. Those
+ * that were go to the end of the list, so that nobody meets them twice.
+ */
 static struct root *next_to_flush(struct shadow *s, u64 gen)
 {
-	struct root *r, *found = NULL;
+	struct root *r, *moved = NULL, *found = NULL;
 
 	spin_lock(&s->roots_lock);
-	list_for_each(r, &s->all, all) {
+	while (!list_empty(&s->all)) {
+		r = list_first(&s->all, struct root, all);
+		if (r == moved) /* all the way round */
+			break;
 		if (READ_ONCE(r->flushed) < gen) {
 			spin_lock(&r->lock);
 			found = r;
 			break;
 		}
+		list_del(&r->all);
+		list_add_tail(&s->all, &r->all);
+		if (!moved)
+			moved = r;
 	}
 	spin_unlock(&s->roots_lock);
 	return found;

@@ -60,6 +60,7 @@ struct guest_walk {
 
 enum fault_result {
 	FAULT_FILLED, /* the shadow allows the access now: go on */
+	FAULT_AGAIN, /* the entry was changed at that moment: look again */
 	FAULT_GUEST, /* the guest's tables forbid it: inject #PF */
 	FAULT_BAD_GPA, /* its entry names no RAM: #PF with RSVD */
 	FAULT_NOMEM, /* no shadow memory at all: the domain must die */

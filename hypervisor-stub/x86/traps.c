@@ -64,6 +64,7 @@ static __hot void guest_page_fault(struct vcpu *v, u64 cr2)
 	v->counters.entry_fault++;
 	switch (shadow_fault(v, cr2, r->error, &guest_error)) {
 	case FAULT_FILLED:
+	case FAULT_AGAIN:
 		return;
 	case FAULT_NOMEM:
 		domain_crash(v->domain, v, "out of shadow memory");
