@@ -17,17 +17,10 @@
 #include "pcpu.h"
 #include "platform.h"
 
-#define LOW_MEMORY 0x100000UL /* the BIOS's, and the APs' trampoline */
 #define MAX_MEMORY (1UL << 39) /* one top-level slot is mapped */
 #define SPARE_FRAMES (8UL << (20 - PAGE_SHIFT)) /* kept when sharing all */
 
 extern char _end[];
-
-#ifdef LODGE_DEBUG
-#define DEBUG_BUILD true
-#else
-#define DEBUG_BUILD false
-#endif
 
 static mpa_t table_start, table_end;
 
@@ -39,6 +32,18 @@ static mpa_t modules_end(void)
 	for (i = 0; i < boot_info.module_count; i++)
 		end = MAX(end, ALIGN_UP(boot_info.module[i].end, PAGE_SIZE));
 	return end;
+}
+
+/* Gives the RAM between two addresses to the frame allocator. */
+static void add_frames(mpa_t from, mpa_t to)
+{
+	for (unsigned int i = 0; i < boot_info.region_count; i++) {
+		mpa_t start = MAX(boot_info.region[i].start, from);
+		mpa_t end = MIN(boot_info.region[i].end, to);
+
+		if (start < end)
+			frame_add(start, end);
+	}
 }
 
 /* The frame table goes into the first region that has room above it all. */
@@ -65,18 +70,7 @@ static void init_frames(void)
 		panic("no room for the frame table (%lu KiB)", size >> 10);
 	memset(mpa_to_virt(table_start), 0, size);
 	frame_init(mpa_to_virt(table_start), max >> PAGE_SHIFT);
-	for (i = 0; i < boot_info.region_count; i++) {
-		const struct boot_region *r = &boot_info.region[i];
-		mpa_t start = MAX(r->start, LOW_MEMORY);
-		mpa_t end = MIN(r->end, MAX_MEMORY);
-
-		if (start >= end)
-			continue;
-		if (start < table_end && end > LOW_MEMORY)
-			start = MAX(start, MIN(table_end, end));
-		if (start < end)
-			frame_add(start, end);
-	}
+	add_frames(table_end, MAX_MEMORY);
 }
 
 static const struct boot_region *module(s64 index)
@@ -148,7 +142,7 @@ static void start_domains(void)
 	for (i = 0; i < cmdline.domain_count; i++)
 		start_domain(&cmdline.domain[i], share);
 	/* the modules have been copied */
-	frame_add(ALIGN_UP((mpa_t)_end, PAGE_SIZE), table_start);
+	add_frames(ALIGN_UP((mpa_t)_end, PAGE_SIZE), table_start);
 	domain_start_done();
 }
 
