@@ -31,8 +31,9 @@ struct suspect {
 	unsigned int audits; /* that have found it, in a row */
 };
 
-static struct suspect before[SUSPECTS], now[SUSPECTS];
-static unsigned int before_count, now_count;
+/* Of the last audits of all domains, and of the one under way. */
+static struct suspect before[SUSPECTS], found[SUSPECTS];
+static unsigned int before_count, found_count, printed;
 static unsigned int needed; /* audits in a row that make a difference count */
 static struct spinlock audit_lock = SPINLOCK_INIT(LOCK_DOMAIN);
 
@@ -81,11 +82,11 @@ static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level, bool print)
 	if (justified(t->d, &w, va, leaf, level))
 		return 0;
 	s.audits = seen_before(&s) + 1;
-	if (now_count < SUSPECTS)
-		now[now_count++] = s;
+	if (found_count < SUSPECTS)
+		found[found_count++] = s;
 	if (s.audits < needed)
 		return 0;
-	if (print && now_count < SUSPECTS_PRINTED)
+	if (print && printed++ < SUSPECTS_PRINTED)
 		printk("lodge: audit: %s root %lx va %lx: shadow %lx, "
 		       "guest level %d entry %lx\n",
 		       t->d->name, t->guest, va, leaf, w.level,
@@ -136,6 +137,7 @@ static u64 audit(struct domain *d, unsigned int audits, bool print)
 
 	spin_lock(&audit_lock);
 	needed = audits;
+	printed = 0;
 	spin_lock(&s->roots_lock);
 	list_for_each(r, &s->all, all) {
 		t.root = r;
@@ -159,12 +161,12 @@ static u64 audit(struct domain *d, unsigned int audits, bool print)
 	spin_unlock(&s->kernel_lock);
 	spin_unlock(&s->roots_lock);
 	/* what was found in other domains waits for their audits */
-	for (i = 0; i < before_count && now_count < SUSPECTS; i++)
+	for (i = 0; i < before_count && found_count < SUSPECTS; i++)
 		if (before[i].domain != d->id)
-			now[now_count++] = before[i];
-	memcpy(before, now, sizeof(before));
-	before_count = now_count;
-	now_count = 0;
+			found[found_count++] = before[i];
+	memcpy(before, found, sizeof(before));
+	before_count = found_count;
+	found_count = 0;
 	spin_unlock(&audit_lock);
 	return bad;
 }
@@ -174,20 +176,19 @@ u64 shadow_audit(struct domain *d, bool print)
 	return audit(d, ASKED_AUDITS, print);
 }
 
-#define AUDIT_INTERVAL 500000000UL /* ns between two audits by the exit loop */
+#define AUDIT_INTERVAL 500000000UL /* ns between two of a domain by the exit loop */
 
 void audit_poll(struct domain *d)
 {
-	static u64 next;
-	u64 now = time_now(), due = READ_ONCE(next);
+	u64 now = time_now(), due = READ_ONCE(d->audit_due);
 
 	if (now < due || !__atomic_compare_exchange_n(
-				 &next, &due, now + AUDIT_INTERVAL, false,
-				 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+				 &d->audit_due, &due, now + AUDIT_INTERVAL,
+				 false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	audit(d, POLL_AUDITS, true);
 	/* what it took shall not count as time between audits */
-	WRITE_ONCE(next, time_now() + AUDIT_INTERVAL);
+	WRITE_ONCE(d->audit_due, time_now() + AUDIT_INTERVAL);
 }
 #else
 u64 shadow_audit(struct domain *d, bool print)

@@ -278,8 +278,7 @@ static bool parse_option(struct cmdline *c, const char *word)
 		c->debug_exit = true;
 		return true;
 	}
-	/* Known, but without an effect of its own in this version. */
-	return !strcmp(word, "noboot");
+	return false;
 }
 
 void cmdline_parse(struct cmdline *c, const char *text, size_t size)

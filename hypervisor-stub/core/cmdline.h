@@ -4,7 +4,7 @@
  * quotes" and backslash escapes anywhere in a word. Options:
  *
  *   domain="kernel=M,initrd=N,mem=MIB,vcpus=V,name=NAME,append=REST"
- *   cpuid=auto|host|emulator   debug-exit   smp=N   seed=N   noboot
+ *   cpuid=auto|host|emulator   debug-exit   smp=N   seed=N
  */
 #ifndef CORE_CMDLINE_H
 #define CORE_CMDLINE_H

@@ -86,7 +86,9 @@ static void show_counters(struct domain *d)
 
 static void audit_domain(struct domain *d)
 {
-	if (!domain_is_dying(d))
+	if (!DEBUG_BUILD)
+		printk("d%u %s: this build has no auditor\n", d->id, d->name);
+	else if (!domain_is_dying(d))
 		printk("d%u %s: %lu differences\n", d->id, d->name,
 		       shadow_audit(d, true));
 }

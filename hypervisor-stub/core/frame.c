@@ -160,6 +160,12 @@ mpa_t frame_alloc(unsigned int order, u16 owner)
 		frames[mfn].order = order;
 	}
 	spin_unlock(&frame_lock);
+#ifdef LODGE_DEBUG
+	/* Who takes new memory for empty, or shows it to a guest, finds out. */
+	if (mfn)
+		memset(mpa_to_virt(mfn << PAGE_SHIFT), 0xc5,
+		       PAGE_SIZE << order);
+#endif
 	return mfn << PAGE_SHIFT;
 }
 

@@ -63,17 +63,6 @@ static inline void spin_lock(struct spinlock *l)
 		__builtin_ia32_pause();
 }
 
-static inline bool spin_trylock(struct spinlock *l)
-{
-	u16 ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
-
-	if (!__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
-	lock_check_acquire(l);
-	return true;
-}
-
 static inline void spin_unlock(struct spinlock *l)
 {
 	lock_check_release(l);

@@ -28,6 +28,12 @@ typedef u64 gva_t; /* guest-virtual address */
 #define LARGE_ORDER 9
 #define INVALID_MPA (~0UL)
 
+#ifdef LODGE_DEBUG
+#define DEBUG_BUILD true
+#else
+#define DEBUG_BUILD false
+#endif
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define ALIGN_UP(x, a) (((x) + ((a) - 1)) & ~((__typeof__(x))(a) - 1))
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))

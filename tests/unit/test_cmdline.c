@@ -35,7 +35,7 @@ static void test_empty(void **state)
 
 static void test_options(void **state)
 {
-	parse("cpuid=host debug-exit smp=3 seed=0xdeadbeef noboot");
+	parse("cpuid=host debug-exit smp=3 seed=0xdeadbeef");
 	assert_int_equal(c.cpuid, CPUID_HOST);
 	assert_true(c.debug_exit);
 	assert_int_equal(c.smp, 3);
