@@ -21,37 +21,21 @@
 
 #define SMALL_PAGES 16
 
-/* Has the page table, which is there, no entry for address? */
-static bool not_mapped(struct mm_struct *mm, unsigned long address)
-{
-	spinlock_t *lock; /* of the table */
-	bool none = false;
-	pmd_t *pmd;
-	pte_t *pte;
-
-	pmd = pmd_off(mm, address);
-	if (pmd_none(*pmd) || pmd_leaf(*pmd))
-		return false;
-	pte = pte_offset_map_lock(mm, pmd, address, &lock);
-	if (pte) {
-		none = pte_none(ptep_get(pte));
-		pte_unmap_unlock(pte, lock);
-	}
-	return none;
-}
-
 static void populate(struct mm_struct *mm, struct vm_area_struct *vma)
 {
 	unsigned int flags = FAULT_FLAG_WRITE | FAULT_FLAG_ALLOW_RETRY |
 			     FAULT_FLAG_RETRY_NOWAIT;
 	unsigned long address;
+	pte_t pte;
 
 	/* One table, as that of the fault. */
 	if ((vma->vm_start ^ (vma->vm_end - 1)) & PMD_MASK)
 		return;
 	for (address = vma->vm_start; address < vma->vm_end;
 	     address += PAGE_SIZE) {
-		if (!not_mapped(mm, address))
+		if (!lodge_peek_pte(mm, address, &pte))
+			break;
+		if (!pte_none(pte))
 			continue;
 		/* RETRY_NOWAIT: the lock stays ours, whatever comes back */
 		if (handle_mm_fault(vma, address, flags, NULL) &

@@ -12,8 +12,9 @@
  *   - an entry that became more permissive is looked at again when it faults.
  *
  * No locks: a hypercall acts on all vCPUs and is atomic against the others.
- * The page flag that marks a root as known to the hypervisor is set with the
- * root loaded and cleared when the mm is gone.
+ * The page flag that marks a root as known to the hypervisor is set before the
+ * root is loaded for the first time and cleared when the mm is gone; without
+ * it there is nothing to flush.
  */
 #include <linux/mm.h>
 #include <linux/mm_types.h>
@@ -30,7 +31,8 @@
 
 /* User addresses end where the lower half of the address space does. */
 #define USER_HALF_END (1UL << 47)
-#define KERNEL_HALF_START (~0UL << 47)
+/* Behind the hypervisor's slots. */
+#define KERNEL_HALF_START (0xffffUL << 48 | (LODGE_SLOT_LAST + 1UL) << 39)
 /* The last page is never mapped, and its end is not a number. */
 #define KERNEL_HALF_END PAGE_MASK
 
@@ -81,11 +83,15 @@ static void lodge_write_cr3(unsigned long value)
 	this_cpu_write(cr3, value & ~CR3_NOFLUSH);
 	if (likely(!lodge_root_retired(root) && !hc_load_known_root(root)))
 		return;
-	if (lodge_load_and_drop(root))
-		panic("Lodge: no memory for page tables");
+	/*
+	 * Before the load, which reads entries already: whoever clears one of
+	 * them from now on must flush it.
+	 */
 	page = virt_to_page(__va(root));
 	if (!PagePinned(page))
 		SetPagePinned(page);
+	if (lodge_load_and_drop(root))
+		panic("Lodge: no memory for page tables");
 }
 
 static void lodge_write_cr2(unsigned long address)
@@ -95,7 +101,8 @@ static void lodge_write_cr2(unsigned long address)
 
 static void flush(unsigned int flags, unsigned long start, unsigned long end)
 {
-	hc_flush(flags, this_cpu_read(cr3) & CR3_ADDR_MASK, start, end);
+	WARN_ON_ONCE(hc_flush(flags, this_cpu_read(cr3) & CR3_ADDR_MASK, start,
+			      end));
 }
 
 /* The mm that is loaded here. */
@@ -156,28 +163,28 @@ static void lodge_flush_tlb_multi(const struct cpumask *cpus,
 		return;
 	if (info->end > USER_HALF_END)
 		flags = LODGE_FLUSH_ALL;
-	hc_flush(flags, __pa(mm->pgd), flags ? 0 : info->start,
-		 flags ? 0 : info->end);
+	WARN_ON_ONCE(hc_flush(flags, __pa(mm->pgd), flags ? 0 : info->start,
+			      flags ? 0 : info->end));
 }
 
 bool lodge_peek_pte(struct mm_struct *mm, unsigned long address, pte_t *pte)
 {
 	bool found = false;
-	p4d_t *p4d;
-	pud_t *pud;
-	pmd_t *pmd;
+	p4d_t p4d;
+	pud_t pud;
+	pmd_t pmd;
 
 	rcu_read_lock(); /* tables are freed by RCU */
-	p4d = p4d_offset(pgd_offset(mm, address), address);
-	if (p4d_none(*p4d) || p4d_bad(*p4d))
+	p4d = p4dp_get(p4d_offset(pgd_offset(mm, address), address));
+	if (p4d_none(p4d) || p4d_bad(p4d))
 		goto out;
-	pud = pud_offset(p4d, address);
-	if (pud_none(*pud) || pud_bad(*pud))
+	pud = pudp_get(pud_offset(&p4d, address));
+	if (pud_none(pud) || pud_bad(pud))
 		goto out;
-	pmd = pmd_offset(pud, address);
-	if (pmd_none(*pmd) || pmd_bad(*pmd))
+	pmd = pmdp_get(pmd_offset(&pud, address));
+	if (pmd_none(pmd) || pmd_bad(pmd))
 		goto out;
-	*pte = ptep_get(pte_offset_kernel(pmd, address));
+	*pte = ptep_get(pte_offset_kernel(&pmd, address));
 	found = true;
 out:
 	rcu_read_unlock();

@@ -16,7 +16,12 @@ if on_lodge; then
 		fail "/sys/hypervisor/type: $(cat /sys/hypervisor/type)"
 	[ "$(cat /sys/devices/system/clocksource/*0/current_clocksource)" \
 		= lodge ] || fail "another clock source"
+	dmesg | grep -q 'Hypervisor detected: Lodge' ||
+		fail "the kernel log does not name Lodge"
 fi
+# Also tells whether a flush of kernel addresses does what it should.
+dmesg | grep -q 'rodata_test: all tests were successful' ||
+	fail "read-only data is not: $(dmesg | grep rodata_test)"
 
 # Each CPU can run something, gets its timer, and an interrupt from another.
 for cpu in $(seq 0 $((vcpus - 1))); do
