@@ -75,7 +75,9 @@ static void change_ldt(const void *addr, unsigned int entries)
 static void lodge_set_ldt(const void *addr, unsigned int entries)
 {
 	if (!this_cpu_read(ldt_change.switching)) {
-		change_ldt(addr, entries);
+		/* text_poke() uses an mm without LDT for a moment. */
+		if (entries || !current->mm || !current->mm->context.ldt)
+			change_ldt(addr, entries);
 		return;
 	}
 	this_cpu_write(ldt_change.addr, addr);

@@ -278,6 +278,7 @@ SYM_FUNC_START(lodge_load_gs_index)
 	jmp	.Lload_gs
 SYM_FUNC_END(lodge_load_gs_index)
 	_ASM_EXTABLE(.Lload_gs, .Lbad_gs)
+	_ASM_NOKPROBE(lodge_load_gs_index) /* GS is the user's in there */
 
 /*
  * What this_cpu_cmpxchg16b_emu stands for; every processor that Lodge runs

@@ -49,12 +49,30 @@ static void unshare_page(struct mm_struct *mm, unsigned long address)
 		handle_mm_fault(vma, address, flags, NULL);
 }
 
+/*
+ * The child is in no cgroup yet, but its mm's owner says whom to charge: as
+ * for the pages that fork itself copies, the parent.
+ */
+static void unshare_page_of_child(struct mm_struct *child,
+				  unsigned long address)
+{
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner = rcu_access_pointer(child->owner);
+
+	rcu_assign_pointer(child->owner, current);
+#endif
+	unshare_page(child, address);
+#ifdef CONFIG_MEMCG
+	rcu_assign_pointer(child->owner, owner);
+#endif
+}
+
 /* The child first: then the parent's page is its own, and nothing moves. */
 static void unshare(struct mm_struct *child, struct mm_struct *parent,
 		    unsigned long address)
 {
 	address &= PAGE_MASK;
-	unshare_page(child, address);
+	unshare_page_of_child(child, address);
 	unshare_page(parent, address);
 }
 

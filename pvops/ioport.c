@@ -84,7 +84,8 @@ bool lodge_fixup_port_exception(struct pt_regs *regs)
 	 * does not widen here.
 	 */
 	opcode = insn.opcode.bytes[0];
-	if (insn.opcode.nbytes != 1 || (opcode & 0xf4) != 0xe4)
+	if (insn.opcode.nbytes != 1 || insn.vex_prefix.nbytes ||
+	    insn_is_rex2(&insn) || (opcode & 0xf4) != 0xe4)
 		return false;
 	port = opcode & 8 ? (u16)regs->dx : (u8)insn.immediate.value;
 	size = !(opcode & 1) ? 1 : insn.opnd_bytes == 2 ? 2 : 4;
