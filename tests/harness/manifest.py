@@ -13,9 +13,9 @@ import tomllib
 
 SUITES = ("quick", "full", "soak", "bochs", "unit", "guests", "linux")
 KEYS = {
-    "name", "suite", "about", "command", "guest", "guests", "witness", "smp",
-    "mem", "timeout", "expect", "forbid", "qemu", "build", "vcpus", "append",
-    "kernel_mem", "serial", "verdict", "bochs", "nmi",
+    "name", "suite", "command", "guest", "guests", "witness", "smp",
+    "timeout", "expect", "forbid", "qemu", "build", "vcpus", "append",
+    "kernel_mem", "verdict", "bochs", "nmi",
 }
 
 
@@ -50,7 +50,6 @@ class Test:
     forbid: list = dataclasses.field(default_factory=list)
     qemu: str = ""
     build: str = "debug"
-    serial: bool = False  # not beside other tests
     nmi: bool = False  # NMIs all the time
     cpu: str = ""  # model of Bochs
 
@@ -111,11 +110,10 @@ def _guest_tests(entry, suites):
         yield Test(name=name if smp == smps[0] else f"{name}-smp{smp}",
                    suites=mine, timeout=entry.get("timeout", 120),
                    domains=domains, smp=smp,
-                   mem=entry.get("mem", 256 + sum(d.mem for d in domains)),
+                   mem=256 + sum(d.mem for d in domains),
                    expect=_list(entry, "expect"),
                    forbid=_list(entry, "forbid"), qemu=entry.get("qemu", ""),
                    build=entry.get("build", "debug"),
-                   serial=entry.get("serial", False),
                    nmi=entry.get("nmi", False))
 
 
@@ -133,8 +131,7 @@ def _tests(entry):
         yield Test(name=entry["name"], suites=set(suites),
                    timeout=entry.get("timeout", 120),
                    command=entry["command"], expect=_list(entry, "expect"),
-                   forbid=_list(entry, "forbid"),
-                   serial=entry.get("serial", False))
+                   forbid=_list(entry, "forbid"))
     else:
         if "soak" not in suites:
             suites.append("guests")
