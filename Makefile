@@ -16,17 +16,17 @@ all: deps
 help:
 	@echo 'make              build everything (hypervisor, kernel, initramfs)'
 	@echo 'make run          a Linux guest on the hypervisor in QEMU: a shell'
-	@echo 'make test         all tests; make test-quick: those of a minute'
+	@echo 'make test         all tests; make test-quick: about two minutes'
 	@echo 'make soak         long runs; make test-bochs: tests in Bochs'
 	@echo 'make bench        measure against native and Xen in the same QEMU'
 	@echo 'make iso          build/lodge.iso, bootable with GRUB'
 	@echo 'make gdb          gdb on the hypervisor, guest started in QEMU'
-	@echo 'make check        style of scripts, C code and patches'
-	@echo 'make check-patches each patch builds with the option off and on'
+	@echo 'make check        style of scripts and C, headers, analyzers, docs'
+	@echo 'make check-patches  style and size of patches; each builds, off and on'
 	@echo 'make check-cloud-config  the option in a cloud kernel'"'"'s options'
 	@echo 'make deps         install missing Debian packages (root or sudo)'
 	@echo 'make bench-deps   what make bench needs, Xen (in build/xen) too'
-	@echo 'make clean        remove what was built; kernel sources stay'
+	@echo 'make clean        empty build/, but for the unpacked kernel sources'
 
 deps:
 	@kernel/deps kernel/packages.txt
@@ -85,7 +85,12 @@ check-patches: deps
 check-cloud-config: deps
 	@kernel/check-cloud-config
 
+# What kernel/prepare would have to unpack and patch again stays: the source,
+# and beside it what it knows about that.
 clean:
-	@rm -rf $(B)/linux-*/src/obj $(B)/linux-*/check $(B)/payload
-	+@if [ -f $(HV)/Makefile ]; then $(MAKE) -s -C $(HV) clean; fi
-	@rm -f $(B)/test.initrd $(B)/lodge.iso
+	@mkdir -p $(B)
+	@find $(B) -mindepth 1 -maxdepth 1 ! -name 'linux-*' -exec rm -rf {} +
+	@find $(B) -mindepth 2 -maxdepth 2 ! -name src ! -name source \
+		! -name pristine ! -name stage ! -name overlay.list \
+		-exec rm -rf {} +
+	@rm -rf $(B)/linux-*/src/obj
