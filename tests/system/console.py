@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A machine whose serial line the test reads and types on."""
+
+import os
+import re
+import select
+import subprocess
+import time
+
+from machine import TOP
+
+PROMPT = r"^/ # "
+
+
+class Wrong(Exception):
+    """The machine did not do what it should."""
+
+
+class Console:
+    """boot/qemu with some options. All that is said goes to stdout, too."""
+
+    def __init__(self, *options):
+        argv = [str(TOP / "boot" / "qemu"), "--no-control", *options]
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, cwd=TOP)
+        self.text = ""  # what was said and not waited for
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def type(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def _read(self, end, what):
+        """Reads some more; False at the end of all."""
+        left = end - time.monotonic()
+        out = self.process.stdout
+        if left <= 0 or not select.select([out], [], [], left)[0]:
+            raise Wrong(f"no {what} in time")
+        data = os.read(out.fileno(), 65536)
+        more = data.decode(errors="replace").replace("\r", "")
+        print(more, end="", flush=True)
+        self.text += more
+        return bool(data)
+
+    def wait(self, pattern, seconds=60):
+        """Waits for a line that matches; returns the match. What came before
+        it is forgotten."""
+        end = time.monotonic() + seconds
+        while True:
+            match = re.search(pattern, self.text, re.MULTILINE)
+            if match:
+                self.text = self.text[match.end():]
+                return match
+            if not self._read(end, f"line that matches {pattern!r}"):
+                raise Wrong(f"ended without a line that matches {pattern!r}")
+
+    def ends(self, status, seconds=60):
+        """Waits for the end and checks the exit status; returns what was
+        still said."""
+        end = time.monotonic() + seconds
+        while self._read(end, "end of the machine"):
+            pass
+        found = self.process.wait(10)
+        if found != status:
+            raise Wrong(f"status {found}, not {status}")
+        return self.text
+
+
+def main(test):
+    """Runs a test and says how it went; returns the exit status."""
+    try:
+        test()
+    except Wrong as wrong:
+        print(f"\nfailed: {wrong}")
+        return 1
+    print("\npassed")
+    return 0
