@@ -82,8 +82,16 @@ static bool tables_allow(unsigned long address, unsigned long error_code)
 /* True if the entry was missing from the shadow only, and is there now. */
 static bool fill(unsigned long address, unsigned long error_code)
 {
-	return tables_allow(address, error_code) &&
-	       !hc_fill(address, error_code);
+	unsigned int tries;
+
+	/* FILL has not done it when the entry changed at that moment. */
+	for (tries = 0; tries < 4; tries++) {
+		if (!tables_allow(address, error_code))
+			return false;
+		if (!hc_fill(address, error_code))
+			return true;
+	}
+	return false;
 }
 
 static struct fault_note *note_fault(unsigned long address)

@@ -144,7 +144,7 @@ static u64 audit(struct domain *d, unsigned int audits, bool print)
 		t.top = r->master;
 		t.guest = r->gpa;
 		spin_lock(&r->lock);
-		for (i = 0; i < 256 && !has_ended(d, r); i++)
+		for (i = has_ended(d, r) ? 256 : 0; i < 256; i++)
 			if (t.top[i] & PTE_P)
 				bad += check_table(
 					&t, mpa_to_virt(t.top[i] & PTE_ADDR), 3,

@@ -264,11 +264,14 @@ static bool parse_option(struct cmdline *c, const char *word)
 	const char *value;
 	u64 n;
 
-	if ((value = after(word, "cpuid=")))
+	value = after(word, "cpuid=");
+	if (value)
 		return parse_cpuid(c, value);
-	if ((value = after(word, "seed=")))
+	value = after(word, "seed=");
+	if (value)
 		return parse_number(value, ~0UL, &c->seed);
-	if ((value = after(word, "smp="))) {
+	value = after(word, "smp=");
+	if (value) {
 		if (!parse_number(value, 0xffff, &n))
 			return false;
 		c->smp = n;

@@ -181,6 +181,7 @@ static bool root_is_loaded(const struct elf_image *img)
 static const char *check_image(const struct parser *p)
 {
 	const struct elf_image *img = p->img;
+
 	if (!img->segment_count)
 		return "nothing to load";
 	if (p->notes_seen != (BIT(LODGE_NOTE_VERSION) | BIT(LODGE_NOTE_ENTRY) |

@@ -64,7 +64,7 @@ void sched_update_steal(struct vcpu *v)
 	/* Changes only while v is RUNNABLE, so no lock. */
 	WRITE_ONCE(r->steal, v->sched.stolen);
 	WRITE_ONCE(r->preempted, 0);
-	smp_wmb();
+	smp_wmb(); /* the record, then its version */
 	v->steal_version += 2;
 	WRITE_ONCE(r->version, v->steal_version);
 }

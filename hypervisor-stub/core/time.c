@@ -93,7 +93,7 @@ void time_update_vcpu(struct vcpu *v)
 	WRITE_ONCE(t->tsc_to_system_mul, tsc_mul);
 	WRITE_ONCE(t->tsc_shift, tsc_shift);
 	WRITE_ONCE(t->flags, LODGE_TIME_STABLE);
-	smp_wmb();
+	smp_wmb(); /* the record, then its version */
 	v->time_version += 2;
 	WRITE_ONCE(t->version, v->time_version);
 }

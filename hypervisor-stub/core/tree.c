@@ -207,7 +207,7 @@ static __hot u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
 			page = shadow_page_alloc(t->d);
 			if (!page)
 				return NULL;
-			smp_wmb();
+			smp_wmb(); /* an empty table, then who points to it */
 			WRITE_ONCE(*e, virt_to_mpa(page) | TABLE_FLAGS);
 		}
 		table = table_of(*e);

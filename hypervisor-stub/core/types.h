@@ -44,7 +44,7 @@ typedef u64 gva_t; /* guest-virtual address */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier() __asm__ volatile("" ::: "memory")
-#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST) /* full */
 #define smp_wmb() barrier() /* x86 keeps stores in order */
 
 #define container_of(ptr, type, member) \

@@ -61,6 +61,7 @@ DEFINE_PORT(u32, inl, outl)
 static inline u64 rdmsr(u32 msr)
 {
 	u32 lo, hi;
+
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
 	return lo | (u64)hi << 32;
 }
@@ -72,6 +73,7 @@ static inline void wrmsr(u32 msr, u64 v)
 static inline u64 rdtsc(void)
 {
 	u32 lo, hi;
+
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
 	return lo | (u64)hi << 32;
 }

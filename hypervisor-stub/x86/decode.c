@@ -63,8 +63,7 @@ static bool read_prefixes(struct cursor *c, u8 *opcode)
 		case 0x2e:
 		case 0x36:
 		case 0x3e:
-			/* Without a meaning in 64-bit mode, not even to undo
-			 * an FS or GS before them. */
+			/* 64-bit mode ignores them; an FS or GS counts on. */
 			break;
 		default:
 			if ((*opcode & 0xf0) != 0x40)

@@ -153,12 +153,12 @@ static void __hot __noreturn enter_guest(struct pcpu *p, struct vcpu *v)
 	}
 	check_regs(v);
 	debugreg_load(v);
+	WRITE_ONCE(p->domain, v->domain);
+	WRITE_ONCE(p->mode, PCPU_GUEST);
 	/*
 	 * Pairs with shootdown(): either it sees us in guest mode and sends
 	 * an interrupt, or the table load below sees its changes.
 	 */
-	WRITE_ONCE(p->domain, v->domain);
-	WRITE_ONCE(p->mode, PCPU_GUEST);
 	smp_mb();
 	enter(shadow_cr3(v), reload);
 	__builtin_unreachable();

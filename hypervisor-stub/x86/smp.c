@@ -101,7 +101,7 @@ static bool start_one(struct pcpu *p)
 {
 	ap_start_cr3 = virt_to_mpa(p->pml4);
 	ap_start_stack = (u64)p->stack + STACK_SIZE;
-	smp_mb();
+	smp_mb(); /* what the trampoline reads comes first */
 	apic_send_init_sipi(p->apic_id, TRAMPOLINE_PAGE >> PAGE_SHIFT);
 	for (int i = 0; i < ONLINE_TRIES; i++) {
 		if (__atomic_load_n(&p->online, __ATOMIC_ACQUIRE))

@@ -29,7 +29,8 @@ static void sweep(u64 from, u64 to, u64 step, u64 dr7)
 		for (n = 0; n < 4; n++)
 			hc(LODGE_HC_SET_DEBUGREG, n, at + n * step);
 		CHECK_EQ(hc(LODGE_HC_SET_DEBUGREG, 7, dr7), 0);
-		asm volatile("pushfq; orq $0x100, (%%rsp); popfq; nop" ::: "memory", "cc");
+		asm volatile("pushfq; orq $0x100, (%%rsp); popfq; nop"
+			     : : : "memory", "cc");
 	}
 	CHECK_EQ(hc(LODGE_HC_SET_DEBUGREG, 7, 0x400), 0);
 	CHECK_EQ(count, done);

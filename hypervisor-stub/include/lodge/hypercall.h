@@ -186,8 +186,10 @@
 
 #ifndef __ASSEMBLER__
 struct lodge_callbacks {
-	/* 64-bit SYSCALL: rcx, r11 as the processor leaves them; user rsp in
-	 * the vCPU page; virtual IF off; GS base still the user's. */
+	/*
+	 * 64-bit SYSCALL: rcx, r11 as the processor leaves them; user rsp in
+	 * the vCPU page; virtual IF off; GS base still the user's.
+	 */
 	uint64_t syscall;
 	/* SYSCALL in compatibility mode: likewise. 0: makes it a #UD. */
 	uint64_t syscall32;
