@@ -139,6 +139,8 @@ static void start_domains(void)
 	u64 share = memory_share();
 	unsigned int i;
 
+	if (!cmdline.domain_count)
+		printk("lodge: the command line names no domain\n");
 	for (i = 0; i < cmdline.domain_count; i++)
 		start_domain(&cmdline.domain[i], share);
 	/* the modules have been copied */
