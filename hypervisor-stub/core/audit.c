@@ -176,7 +176,7 @@ u64 shadow_audit(struct domain *d, bool print)
 	return audit(d, ASKED_AUDITS, print);
 }
 
-#define AUDIT_INTERVAL 500000000UL /* ns between two of a domain by the exit loop */
+#define AUDIT_INTERVAL 500000000UL /* ns, for each domain */
 
 void audit_poll(struct domain *d)
 {

@@ -36,23 +36,12 @@ static struct pcpu *this_pcpu(void)
 #include "../../hypervisor-stub/core/timer.c"
 #include "../../hypervisor-stub/core/run_queue.c"
 #include "../../hypervisor-stub/core/sched.c"
+#include "test_clock.h"
 
 #define SECOND (1000 * MS)
 #define MAX_VCPUS 32
 
-static u64 clock_ns;
-static bool real_time;
 static u64 kicks;
-
-u64 time_now(void)
-{
-	struct timespec ts;
-
-	if (!real_time)
-		return clock_ns;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000UL + ts.tv_nsec;
-}
 
 void apic_timer_set_ns(u64 delta)
 {

@@ -25,24 +25,13 @@ static struct pcpu *this_pcpu(void)
 }
 
 #include "../../hypervisor-stub/core/timer.c"
+#include "test_clock.h"
 
 #define CPUS 4
 #define TIMERS 32
 #define UNSET ~0UL
 
-static u64 clock_ns;
-static bool real_time;
 static u64 programmed[MAX_CPUS]; /* system time of the interrupt */
-
-u64 time_now(void)
-{
-	struct timespec ts;
-
-	if (!real_time)
-		return clock_ns;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000UL + ts.tv_nsec;
-}
 
 void apic_timer_set_ns(u64 delta)
 {
