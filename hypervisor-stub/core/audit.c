@@ -8,8 +8,9 @@
  * to come, so it counts only if it is there for some audits in a row. A root
  * whose user half is empty belongs to a process that has ended, and may be
  * loaded for its kernel half only: Linux does not flush it before it is
- * dropped. The kernel half is checked for ownership alone: Linux flushes
- * vmalloc lazily.
+ * dropped. Nor need the page of a root that no vCPU has loaded be a table any
+ * more (pvops/retire.c), so such roots wait until they are loaded. The kernel
+ * half is checked for ownership alone: Linux flushes vmalloc lazily.
  */
 #include "../x86/cpu.h"
 #include "frame.h"
@@ -50,15 +51,31 @@ static unsigned int seen_before(const struct suspect *s)
 	return 0;
 }
 
+/* What was found in this root, or in other domains, waits for their audit. */
+static void keep_suspects(u64 domain, u64 root, bool others)
+{
+	unsigned int i;
+
+	for (i = 0; i < before_count && found_count < SUSPECTS; i++)
+		if (others ? before[i].domain != domain :
+			     before[i].domain == domain &&
+				     before[i].root == root)
+			found[found_count++] = before[i];
+}
+
 /* Does the guest's entry justify this leaf? */
 static bool justified(struct domain *d, const struct guest_walk *w, gva_t va,
 		      u64 leaf, int level)
 {
 	u64 offset = va & (pt_size(level) - 1);
+	struct p2m_entry e;
 
 	if (!w->level)
 		return false;
-	if (p2m_lookup(&d->p2m, w->gpa) != (leaf & PTE_ADDR) + offset)
+	if (!p2m_get(&d->p2m, w->gpa, &e) ||
+	    e.mpa != (leaf & PTE_ADDR) + offset ||
+	    (e.flags & P2M_KIND) != (leaf & P2M_KIND) ||
+	    (e.flags & P2M_READ_ONLY && leaf & PTE_W))
 		return false;
 	if ((leaf & PTE_W) &&
 	    (!(w->perm & PTE_W) || !(w->entry[w->level] & PTE_D)))
@@ -73,7 +90,7 @@ static u64 check_leaf(struct tree *t, gva_t va, u64 leaf, int level, bool print)
 	struct suspect s = { t->d->id, t->guest, va, leaf, 0 };
 	struct guest_walk w;
 
-	if (frame_owner(leaf & PTE_ADDR) != t->d->id)
+	if (!(leaf & P2M_KIND) && frame_owner(leaf & PTE_ADDR) != t->d->id)
 		panic("audit: %s maps frame %lx, which is not its own, at %lx",
 		      t->d->name, leaf, va);
 	if (!t->root)
@@ -106,11 +123,11 @@ static u64 check_table(struct tree *t, const u64 *table, int level, gva_t base,
 
 		if (!(e & PTE_P))
 			continue;
-		if (level == 1 || (level < 4 && (e & PTE_PS)))
+		if (pte_is_leaf(e, level))
 			bad += check_leaf(t, va, e, level, print);
 		else
-			bad += check_table(t, mpa_to_virt(e & PTE_ADDR),
-					   level - 1, va, print);
+			bad += check_table(t, pte_table(e), level - 1, va,
+					   print);
 	}
 	return bad;
 }
@@ -130,8 +147,8 @@ static bool has_ended(struct domain *d, const struct root *r)
 static u64 audit(struct domain *d, unsigned int audits, bool print)
 {
 	struct shadow *s = &d->shadow;
-	struct tree t = { .d = d };
 	struct root *r;
+	struct tree t;
 	unsigned int i;
 	u64 bad = 0;
 
@@ -140,30 +157,27 @@ static u64 audit(struct domain *d, unsigned int audits, bool print)
 	printed = 0;
 	spin_lock(&s->roots_lock);
 	list_for_each(r, &s->all, all) {
-		t.root = r;
-		t.top = r->master;
-		t.guest = r->gpa;
-		spin_lock(&r->lock);
+		if (needed == POLL_AUDITS && !root_in_use(d, r)) {
+			keep_suspects(d->id, r->gpa, false);
+			continue;
+		}
+		t = tree_of(d, r, r->gpa);
+		tree_lock(&t);
 		for (i = has_ended(d, r) ? 256 : 0; i < 256; i++)
 			if (t.top[i] & PTE_P)
-				bad += check_table(
-					&t, mpa_to_virt(t.top[i] & PTE_ADDR), 3,
-					(u64)i << 39, print);
-		spin_unlock(&r->lock);
+				bad += check_table(&t, pte_table(t.top[i]), 3,
+						   (u64)i << 39, print);
+		tree_unlock(&t);
 	}
-	t.root = NULL;
-	t.top = s->kernel;
-	spin_lock(&s->kernel_lock);
+	t = tree_of(d, NULL, 0);
+	tree_lock(&t);
 	for (i = 272; i < 512; i++)
 		if (t.top[i] & PTE_P)
-			check_table(&t, mpa_to_virt(t.top[i] & PTE_ADDR), 3,
+			check_table(&t, pte_table(t.top[i]), 3,
 				    0xffffUL << 48 | (u64)i << 39, print);
-	spin_unlock(&s->kernel_lock);
+	tree_unlock(&t);
 	spin_unlock(&s->roots_lock);
-	/* what was found in other domains waits for their audits */
-	for (i = 0; i < before_count && found_count < SUSPECTS; i++)
-		if (before[i].domain != d->id)
-			found[found_count++] = before[i];
+	keep_suspects(d->id, 0, true);
 	memcpy(before, found, sizeof(before));
 	before_count = found_count;
 	found_count = 0;

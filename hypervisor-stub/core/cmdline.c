@@ -29,7 +29,7 @@ struct reader {
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	return c && strchr(" \t\n\r", c);
 }
 
 /* Moves the next word, without its quotes, to r->word; false: no more. */
@@ -70,21 +70,11 @@ static const char *after(const char *text, const char *key)
 	return strncmp(text, key, n) ? NULL : text + n;
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
-
 /* The whole of text as a number, decimal or with 0x, up to max. */
 static bool parse_number(const char *text, u64 max, u64 *value)
 {
-	const char *hex = after(text, "0x");
+	static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
+	const char *hex = after(text, "0x"), *at;
 	unsigned int base = hex ? 16 : 10, digit;
 	u64 v = 0;
 
@@ -93,8 +83,9 @@ static bool parse_number(const char *text, u64 max, u64 *value)
 	if (!*text)
 		return false;
 	for (; *text; text++) {
-		digit = digit_value(*text);
-		if (digit >= base || v > (max - digit) / base || digit > max)
+		at = strchr(digits, *text);
+		digit = at ? (at - digits) / 2 : base;
+		if (digit >= base || digit > max || v > (max - digit) / base)
 			return false;
 		v = v * base + digit;
 	}
@@ -102,18 +93,18 @@ static bool parse_number(const char *text, u64 max, u64 *value)
 	return true;
 }
 
-static bool name_is_valid(const char *name)
+bool name_is_valid(const char *name)
 {
-	if (!*name)
-		return false;
-	for (; *name; name++) {
-		char c = *name;
+	const char *at = name;
 
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
-		    !(c >= 'A' && c <= 'Z') && c != '.' && c != '_' && c != '-')
+	for (; *at; at++) {
+		char small = *at | 0x20;
+
+		if (!(small >= 'a' && small <= 'z') && !strchr("._+", *at) &&
+		    (at == name || !strchr("0123456789-", *at)))
 			return false;
 	}
-	return true;
+	return at != name;
 }
 
 /* Records the first thing that is wrong with d. */
@@ -129,12 +120,14 @@ enum domain_key { KEY_KERNEL, KEY_INITRD, KEY_MEM, KEY_VCPUS, KEY_NAME };
 static const struct {
 	const char *text;
 	u64 min, max;
+	size_t where; /* of the u32 in struct domain_config */
 } domain_keys[] = {
-	[KEY_KERNEL] = { "kernel=", 0, 0xffff },
-	[KEY_INITRD] = { "initrd=", 0, 0xffff },
-	[KEY_MEM] = { "mem=", 1, MEM_MIB_MAX },
-	[KEY_VCPUS] = { "vcpus=", 1, LODGE_MAX_VCPUS },
-	[KEY_NAME] = { "name=", 0, 0 },
+#define FIELD(name) offsetof(struct domain_config, name)
+	[KEY_KERNEL] = { "kernel=", 0, 0xffff, FIELD(kernel) },
+	[KEY_INITRD] = { "initrd=", 0, 0xffff, FIELD(initrd) },
+	[KEY_MEM] = { "mem=", 1, MEM_MIB_MAX, FIELD(mem_mib) },
+	[KEY_VCPUS] = { "vcpus=", 1, LODGE_MAX_VCPUS, FIELD(vcpus) },
+	[KEY_NAME] = { "name=", 0, 0, FIELD(name) },
 };
 
 static void set_key(struct domain_config *d, unsigned int key,
@@ -156,20 +149,7 @@ static void set_key(struct domain_config *d, unsigned int key,
 		     value - strlen(domain_keys[key].text));
 		return;
 	}
-	switch (key) {
-	case KEY_KERNEL:
-		d->kernel = n;
-		break;
-	case KEY_INITRD:
-		d->initrd = n;
-		break;
-	case KEY_MEM:
-		d->mem_mib = n;
-		break;
-	case KEY_VCPUS:
-		d->vcpus = n;
-		break;
-	}
+	*(u32 *)((char *)d + domain_keys[key].where) = n;
 }
 
 /* One key=value of a description; text is cut at the comma. */
@@ -217,26 +197,23 @@ static void parse_keys(struct domain_config *d, char *text)
 
 static void check_name(struct cmdline *c, struct domain_config *d)
 {
-	unsigned int index = d - c->domain;
+	bool control = d == &c->control;
+	unsigned int index = control ? c->domain_count : d - c->domain;
 
+	if (!d->name[0] && control)
+		str_copy(d->name, "control", sizeof(d->name));
 	if (!d->name[0])
 		snprintk(d->name, sizeof(d->name), "d%u", index + 1);
+	if (!control && c->has_control && !strcmp(d->name, c->control.name))
+		fail(d, "another domain has this name", "");
 	for (unsigned int i = 0; i < index; i++)
 		if (!strcmp(d->name, c->domain[i].name))
 			fail(d, "another domain has this name", "");
 }
 
-static void parse_domain(struct cmdline *c, struct reader *r, char *text)
+static void parse_domain(struct cmdline *c, struct domain_config *d,
+			 struct reader *r, char *text)
 {
-	struct domain_config *d;
-
-	if (c->domain_count == CMDLINE_MAX_DOMAINS) {
-		printk("cmdline: more than %u domains, ignored: %.64s\n",
-		       CMDLINE_MAX_DOMAINS, text);
-		c->unknown_count++;
-		return;
-	}
-	d = &c->domain[c->domain_count++];
 	d->initrd = -1;
 	d->vcpus = 1;
 	if (r->too_long)
@@ -258,7 +235,29 @@ static bool parse_cpuid(struct cmdline *c, const char *value)
 	return false;
 }
 
-/* Any option but domain=; false if it is not understood. */
+static void add_domain(struct cmdline *c, struct reader *r, char *text)
+{
+	if (c->domain_count == CMDLINE_MAX_DOMAINS) {
+		printk("cmdline: more than %u domains, ignored: %.64s\n",
+		       CMDLINE_MAX_DOMAINS, text);
+		c->unknown_count++;
+		return;
+	}
+	parse_domain(c, &c->domain[c->domain_count++], r, text);
+}
+
+static void add_control(struct cmdline *c, struct reader *r, char *text)
+{
+	if (c->has_control) {
+		fail(&c->control, "given twice", "");
+		printk("cmdline: a second control domain\n");
+		return;
+	}
+	c->has_control = true;
+	parse_domain(c, &c->control, r, text);
+}
+
+/* Any option but these two; false if it is not understood. */
 static bool parse_option(struct cmdline *c, const char *word)
 {
 	const char *value;
@@ -287,13 +286,18 @@ static bool parse_option(struct cmdline *c, const char *word)
 void cmdline_parse(struct cmdline *c, const char *text, size_t size)
 {
 	struct reader r = { .at = text, .end = text + strnlen(text, size) };
-	const char *domain;
+	const char *value;
 
 	memset(c, 0, sizeof(*c));
 	while (next_word(&r)) {
-		domain = after(r.word, "domain=");
-		if (domain) {
-			parse_domain(c, &r, r.word + (domain - r.word));
+		value = after(r.word, "domain=");
+		if (value) {
+			add_domain(c, &r, r.word + (value - r.word));
+			continue;
+		}
+		value = after(r.word, "control=");
+		if (value) {
+			add_control(c, &r, r.word + (value - r.word));
 			continue;
 		}
 		if (r.too_long || r.open_quote || !parse_option(c, r.word)) {

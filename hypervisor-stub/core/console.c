@@ -6,14 +6,20 @@
  * under console_lock, the innermost lock of all, except the events that tell
  * a domain about input, which are sent after it is released.
  *
- * A domain's output goes out as it comes while there is one domain. With
- * several, it is collected into lines, each with "[name] " in front; only the
+ * A domain's output goes out as it comes while there is one domain here (those
+ * that the control domain looks after write to a buffer instead). With several
+ * of them it is collected into lines, each with "[name] " in front; only the
  * domain in focus, once somebody types, is shown at once, so that a shell can
  * be used. Nobody writes into another's unfinished line.
  *
+ * What the hypervisor says is also kept, up to a size, for the control domain
+ * to read; what domains say that the control domain looks after is kept and
+ * not sent out. Input for those comes from the control domain, too.
+ *
  * Input goes to the domain in focus. Ctrl-] typed three times moves the focus
  * to the next domain, after the last one to the debug keys, then to the first
- * again. The focus is the domain's number, so nothing dangles when it ends.
+ * again; the first two reach the domain, too. The focus is the domain's number,
+ * so nothing dangles when it ends.
  *
  * After console_bust_lock() nobody waits for the lock any more: a panic wants
  * out even if a stopped processor held it.
@@ -21,6 +27,7 @@
 #include <lodge/errno.h>
 #include "console.h"
 #include "domain.h"
+#include "frame.h"
 #include "printk.h"
 #include "string.h"
 #include "../x86/platform.h"
@@ -36,7 +43,12 @@ static bool mid_line; /* the last character out was no newline */
 static u32 line_owner; /* domain whose line that is; 0: the hypervisor's */
 static bool interactive; /* something was typed */
 static u32 focus = 1; /* domain id; 0: debug keys */
-static unsigned int escapes; /* Ctrl-] in a row, held back */
+static unsigned int escapes; /* Ctrl-] in a row */
+
+#define LOG_SIZE 32768
+
+static u8 log_buf[LOG_SIZE];
+static struct output_ring hypervisor_log = { log_buf, LOG_SIZE, 0 };
 
 static bool lock_console(void)
 {
@@ -59,9 +71,7 @@ void console_bust_lock(void)
 
 static void put(char c)
 {
-	if (c == '\n')
-		serial_putc('\r');
-	serial_putc(c);
+	serial_putc(c); /* which adds the CRs */
 	mid_line = c != '\n';
 }
 
@@ -79,12 +89,70 @@ static void take_line(u32 owner)
 	line_owner = owner;
 }
 
+/* --- what is kept --- */
+
+static void keep(struct output_ring *r, const char *s, size_t n)
+{
+	while (n--)
+		r->buf[r->end++ & (r->size - 1)] = *s++;
+}
+
+int console_domain_keep(struct domain *d)
+{
+	mpa_t mpa = frame_alloc(CONSOLE_KEPT_ORDER, FRAME_DOM_NONE);
+
+	if (!mpa)
+		return -LODGE_ENOMEM;
+	d->console.kept = (struct output_ring){ mpa_to_virt(mpa),
+						PAGE_SIZE << CONSOLE_KEPT_ORDER,
+						0 };
+	return 0;
+}
+
+void console_domain_destroy(struct domain *d)
+{
+	if (d->console.kept.buf)
+		frame_free(virt_to_mpa(d->console.kept.buf),
+			   CONSOLE_KEPT_ORDER);
+	d->console.kept.buf = NULL;
+}
+
+u64 console_frames(const struct domain *d)
+{
+	return d->console.kept.buf ? 1 << CONSOLE_KEPT_ORDER : 0;
+}
+
+size_t console_kept_read(struct domain *d, u64 *position, void *buf, size_t n)
+{
+	struct output_ring *r = d ? &d->console.kept : &hypervisor_log;
+	bool locked = lock_console();
+	u8 *to = buf;
+	size_t i;
+
+	/* What is beyond the end was never written: begin anew. */
+	if (*position > r->end || r->end - *position > r->size)
+		*position = r->end - MIN(r->end, r->size);
+	n = MIN(n, r->end - *position);
+	for (i = 0; i < n; i++)
+		to[i] = r->buf[(*position)++ & (r->size - 1)];
+	unlock_console(locked);
+	return n;
+}
+
+u64 console_kept_end(struct domain *d)
+{
+	const struct output_ring *r = d ? &d->console.kept : &hypervisor_log;
+
+	return READ_ONCE(r->end);
+}
+
 void console_write(const char *s, size_t n)
 {
 	bool locked = lock_console();
 
 	take_line(0);
 	put_all(s, n);
+	keep(&hypervisor_log, s, n);
 	unlock_console(locked);
 }
 
@@ -140,9 +208,13 @@ static void put_raw(struct domain *d, char ch, bool name)
 static void console_domain_write(struct domain *d, const char *buf, size_t n)
 {
 	bool locked = lock_console();
-	bool many = READ_ONCE(domain_count) > 1;
+	bool many = READ_ONCE(serial_domain_count) > 1;
 	bool raw = !many || (interactive && READ_ONCE(focus) == d->id);
 
+	if (d->console.kept.buf) {
+		keep(&d->console.kept, buf, n);
+		n = 0;
+	}
 	if (raw)
 		flush_line(d, false);
 	for (; n; n--, buf++) {
@@ -173,6 +245,8 @@ s64 do_console_write(struct vcpu *v, gpa_t gpa, u64 len)
 	if (copy_from_guest(v->domain, buf, gpa, len))
 		return -LODGE_EFAULT;
 	console_domain_write(v->domain, buf, len);
+	if (v->domain->held)
+		domain_tell_control(LODGE_VIRQ_OUTPUT);
 	return len;
 }
 
@@ -217,7 +291,7 @@ static struct domain *find_focus(void)
 	struct domain *d;
 
 	list_for_each(d, &domain_list, link)
-		if (d->id == focus && !domain_is_dying(d))
+		if (d->id == focus && !domain_is_dying(d) && !d->held)
 			return d;
 	return NULL;
 }
@@ -228,7 +302,7 @@ static void move_focus(void)
 	struct domain *d, *next = NULL;
 
 	list_for_each(d, &domain_list, link)
-		if (d->id > focus && !domain_is_dying(d) &&
+		if (d->id > focus && !domain_is_dying(d) && !d->held &&
 		    (!next || d->id < next->id))
 			next = d;
 	focus = next ? next->id : 0;
@@ -239,15 +313,18 @@ static void move_focus(void)
 		       "h for help\n");
 }
 
-static void queue_input(struct domain *d, char ch)
+size_t console_domain_input(struct domain *d, const void *buf, size_t n)
 {
 	struct domain_console *c = &d->console;
 	bool locked = lock_console();
+	size_t i;
 
-	/* A full buffer drops what is new. */
-	if (c->in_head - c->in_tail < CONSOLE_INPUT_SIZE)
-		c->input[c->in_head++ % CONSOLE_INPUT_SIZE] = ch;
+	for (i = 0; i < n && c->in_head - c->in_tail < CONSOLE_INPUT_SIZE; i++)
+		c->input[c->in_head++ % CONSOLE_INPUT_SIZE] =
+			((const u8 *)buf)[i];
 	unlock_console(locked);
+	event_send_domain_virq(d, LODGE_VIRQ_CONSOLE);
+	return i;
 }
 
 /* focus and escapes are under domains_lock, which also keeps d alive. */
@@ -258,25 +335,14 @@ void console_input(char ch)
 
 	spin_lock(&domains_lock);
 	WRITE_ONCE(interactive, true);
-	if (ch == ESCAPE && ++escapes < ESCAPE_COUNT) {
-		/* held back until it is clear what it means */
-		spin_unlock(&domains_lock);
-		return;
-	}
-	if (ch == ESCAPE) {
-		escapes = 0;
-		move_focus();
-		spin_unlock(&domains_lock);
-		return;
-	}
+	escapes = ch == ESCAPE ? escapes + 1 : 0;
 	d = find_focus();
 	debug = !focus;
-	for (; escapes; escapes--)
-		if (d)
-			queue_input(d, ESCAPE);
-	if (d) {
-		queue_input(d, ch);
-		event_send_domain_virq(d, LODGE_VIRQ_CONSOLE);
+	if (escapes == ESCAPE_COUNT) {
+		escapes = 0;
+		move_focus();
+	} else if (d) { /* what a full buffer has no room for is lost */
+		console_domain_input(d, &ch, 1);
 	}
 	spin_unlock(&domains_lock);
 	if (debug)

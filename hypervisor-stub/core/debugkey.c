@@ -16,10 +16,11 @@
 
 static void show_domain(struct domain *d)
 {
-	static const char *const state[] = { "building", "running", "dying",
-					     "dead" };
+	static const char *const state[] = { "building", "running", "ending",
+					     "ended" };
 	static const char *const vcpu_state[] = { "offline", "blocked",
-						  "runnable", "running" };
+						  "runnable", "running",
+						  "parked", "paused" };
 	unsigned int i;
 
 	printk("d%u %s: %s, %lu frames, p2m %lu, %u roots, shadow %lu of %lu\n",
@@ -27,15 +28,16 @@ static void show_domain(struct domain *d)
 	       d->p2m.table_count, READ_ONCE(d->shadow.root_count),
 	       READ_ONCE(d->shadow.page_count),
 	       READ_ONCE(d->shadow.page_limit));
+	printk("  weight %u, cap %u%%, %s\n",
+	       READ_ONCE(d->sched.weight), READ_ONCE(d->sched.cap),
+	       READ_ONCE(d->sched.paused) ? "paused" : "not paused");
 	for (i = 0; i < d->vcpu_count; i++) {
-		struct vcpu *v = d->vcpu[i];
-		u64 ran, stolen;
+		struct sched_info s;
 
-		sched_times(v, &ran, &stolen);
-		printk("  v%u: %s on cpu%u, ran %lu ms, waited %lu ms\n", i,
-		       vcpu_state[READ_ONCE(v->sched.state)],
-		       READ_ONCE(v->sched.cpu), ran / 1000000,
-		       stolen / 1000000);
+		sched_info(d->vcpu[i], &s);
+		printk("  v%u: %s on cpu%u of %lx, ran %lu ms, waited %lu ms\n",
+		       i, vcpu_state[s.state], s.cpu, s.mask, s.ran / 1000000,
+		       s.stolen / 1000000);
 	}
 }
 
@@ -49,26 +51,17 @@ static void show_vcpus(struct domain *d)
 
 /* --- counters --- */
 
-/* In the order of struct lodge_counters, from `entries` on. */
-static const char *const counter_names[] = {
-	"entries",	   "entry_fault",     "entry_interrupt",
-	"entry_exception", "entry_hypercall", "entry_iret",
-	"fills",	   "prefills",	      "flushes",
-	"shootdowns",	   "root_loads",      "root_creates",
-	"root_drops",	   "emulated",	      "injected",
-	"upcalls",	   "shadow_pages",    "shadow_reclaims",
-	"iret_completed",
-};
+static const char *const counter_names[] = { LODGE_COUNTER_NAMES };
 
-#define FIRST_COUNTER offsetof(struct lodge_counters, entries)
-_Static_assert(FIRST_COUNTER + sizeof(u64) * ARRAY_SIZE(counter_names) ==
+_Static_assert(offsetof(struct lodge_counters, entries) +
+			       sizeof(u64) * ARRAY_SIZE(counter_names) ==
 		       offsetof(struct lodge_counters, hypercall),
-	       "counter names");
+	       "a name for each counter");
 
 static void show_counters(struct domain *d)
 {
 	struct lodge_counters sum;
-	const u64 *count = (const u64 *)((const char *)&sum + FIRST_COUNTER);
+	const u64 *count = &sum.entries;
 	unsigned int i;
 
 	domain_counters(d, &sum);

@@ -8,7 +8,6 @@
  * What the caller may rely on afterwards is written at struct elf_image.
  */
 #include <lodge/abi.h>
-#include "../x86/cpu.h"
 #include "../x86/cpufeat.h"
 #include "elf.h"
 #include "string.h"
@@ -107,6 +106,7 @@ static const char *add_segment(struct parser *p, const struct elf_phdr *ph)
 	img->segment[img->segment_count++] =
 		(struct elf_segment){ ph->offset, ph->filesz, ph->paddr,
 				      ph->memsz };
+	img->start = img->end ? MIN(img->start, ph->paddr) : ph->paddr;
 	img->end = MAX(img->end, ph->paddr + ph->memsz);
 	return NULL;
 }
@@ -189,8 +189,7 @@ static const char *check_image(const struct parser *p)
 		return "no Lodge notes: not a kernel for Lodge";
 	if (img->abi_version >> 16 != LODGE_ABI_MAJOR)
 		return "built for another version of the Lodge ABI";
-	if (!is_canonical(img->entry) || !(img->entry >> 63) ||
-	    is_hypervisor_va(img->entry))
+	if (!is_kernel_va(img->entry))
 		return "entry point is not a kernel address";
 	if (img->root & ~PAGE_MASK)
 		return "root is not page-aligned";

@@ -20,7 +20,7 @@ struct elf_image {
 	u64 abi_version; /* the three notes */
 	gva_t entry;
 	gpa_t root;
-	gpa_t end; /* first address above all segments */
+	gpa_t start, end; /* of all segments: lowest, and first above */
 };
 
 /*

@@ -12,9 +12,14 @@
  * free buddies stand side by side, they have been merged; frame 0 is never
  * handed out, so that address 0 can mean "none".
  *
- * Everything is protected by frame_lock, except that frame_owner() reads one
- * field of a frame without it: the answer for a frame that the caller holds
- * cannot change under it.
+ * A domain's frame can have references: others than its owner map it, or the
+ * hypervisor keeps a pointer to it. Who takes one makes sure that the frame is
+ * the owner's at that moment (p2m_pin). A frame with references is not freed
+ * when its owner releases it, but orphaned.
+ *
+ * Everything is protected by frame_lock, except for references, and that
+ * frame_owner() reads one field of a frame without it: the answer for a frame
+ * that the caller holds cannot change under it.
  */
 #include "frame.h"
 #include "lock.h"
@@ -26,10 +31,16 @@ enum frame_state {
 	FRAME_FREE,
 	FRAME_USED,
 	FRAME_TAIL, /* inside the block of a FREE or USED head */
+	FRAME_ORPHAN, /* released by its owner; free with its last reference */
 };
 
 struct frame {
-	u32 next, prev; /* frame numbers; 0 ends the list */
+	u32 next; /* frame number; 0 ends the list */
+	union {
+		u32 prev; /* of a FREE head */
+		u32 maps; /* of others: frame_maps() */
+	};
+	u32 refs; /* of a frame in a USED block, or an ORPHAN; atomic */
 	u16 owner; /* FRAME_DOM_NONE unless in a USED block */
 	u8 state;
 	u8 order;
@@ -39,7 +50,12 @@ static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_FRAMES);
 static struct frame *frames;
 static mfn_t frame_max;
 static u32 free_head[FRAME_ORDERS];
-static u64 free_count;
+static u64 free_count, total_count;
+/*
+ * Free ones that no domain gets as RAM; atomic. Negative while one whose limit
+ * was lowered has more than that.
+ */
+static s64 promised;
 
 size_t frame_table_size(mfn_t max_mfn)
 {
@@ -51,7 +67,7 @@ void frame_init(void *table, mfn_t max_mfn)
 	frames = table;
 	/* Links are 32 bits wide: 16 TiB, far above what is mapped. */
 	frame_max = MIN(max_mfn, (mfn_t)UINT32_MAX);
-	free_count = 0;
+	free_count = total_count = 0;
 	memset(free_head, 0, sizeof(free_head));
 }
 
@@ -122,6 +138,7 @@ void frame_add(mpa_t start, mpa_t end)
 		}
 		release_block(mfn, order);
 		mfn += 1UL << order;
+		total_count += 1UL << order;
 	}
 	spin_unlock(&frame_lock);
 }
@@ -146,16 +163,32 @@ static mfn_t take_block(unsigned int order)
 	return mfn;
 }
 
+static struct frame *frame_of(mpa_t addr)
+{
+	BUG_ON(!addr || addr >> PAGE_SHIFT >= frame_max);
+	return &frames[addr >> PAGE_SHIFT];
+}
+
+static void set_owner(mfn_t mfn, mfn_t last, u16 owner)
+{
+	for (; mfn < last; mfn++) {
+		frames[mfn].owner = owner;
+		frames[mfn].refs = 0;
+		frames[mfn].maps = 0;
+	}
+}
+
 mpa_t frame_alloc(unsigned int order, u16 owner)
 {
-	mfn_t mfn, i;
+	mfn_t mfn;
 
 	BUG_ON(order >= FRAME_ORDERS);
 	spin_lock(&frame_lock);
-	mfn = take_block(order);
+	mfn = owner == FRAME_DOM_NONE || frame_spare_count() >> order ?
+		      take_block(order) :
+		      0;
 	if (mfn) {
-		for (i = mfn; i < mfn + (1UL << order); i++)
-			frames[i].owner = owner;
+		set_owner(mfn, mfn + (1UL << order), owner);
 		frames[mfn].state = FRAME_USED;
 		frames[mfn].order = order;
 	}
@@ -169,19 +202,182 @@ mpa_t frame_alloc(unsigned int order, u16 owner)
 	return mfn << PAGE_SHIFT;
 }
 
+/* The free block that mfn is in; 0 if it is not free. */
+static mfn_t free_block_of(mfn_t mfn)
+{
+	for (unsigned int order = 0; order < FRAME_ORDERS; order++) {
+		mfn_t head = mfn & ~((1UL << order) - 1);
+
+		if (is_free_block(head, order))
+			return head;
+	}
+	return 0;
+}
+
+static bool all_free(mfn_t mfn, mfn_t last)
+{
+	while (mfn < last) {
+		mfn_t head = free_block_of(mfn);
+
+		if (!head)
+			return false;
+		mfn = head + (1UL << frames[head].order);
+	}
+	return true;
+}
+
+/* Takes the free block at head apart; what is outside [mfn, last) goes back. */
+static void carve(mfn_t head, mfn_t mfn, mfn_t last)
+{
+	mfn_t i, end = head + (1UL << frames[head].order);
+
+	list_remove(head);
+	free_count -= end - head;
+	frames[head].state = FRAME_TAIL;
+	for (i = head; i < end; i++)
+		if (i < mfn || i >= last)
+			release_block(i, 0);
+}
+
+static unsigned int claimed_order(mfn_t mfn, mfn_t last)
+{
+	const mfn_t size = 1UL << LARGE_ORDER;
+
+	return !(mfn & (size - 1)) && last - mfn >= size ? LARGE_ORDER : 0;
+}
+
+bool frame_claim(mpa_t start, mpa_t end, u16 owner)
+{
+	mfn_t mfn = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT, i, next;
+	bool free;
+
+	BUG_ON((start | end) & ~PAGE_MASK);
+	spin_lock(&frame_lock);
+	free = mfn < last && last <= frame_max && all_free(mfn, last);
+	for (i = mfn; free && i < last; i = next) {
+		mfn_t head = free_block_of(i);
+
+		next = head + (1UL << frames[head].order);
+		carve(head, mfn, last);
+	}
+	if (free)
+		set_owner(mfn, last, owner);
+	for (i = mfn; free && i < last; i += 1UL << frames[i].order) {
+		frames[i].state = FRAME_USED;
+		frames[i].order = claimed_order(i, last);
+	}
+	spin_unlock(&frame_lock);
+	return free;
+}
+
+/* Always checked: a double free would hand one frame to two guests. */
+static void check_block(mpa_t addr, unsigned int order)
+{
+	struct frame *f = frame_of(addr);
+
+	BUG_ON(addr & ~PAGE_MASK);
+	BUG_ON(f->state != FRAME_USED || f->order != order);
+}
+
 void frame_free(mpa_t addr, unsigned int order)
 {
 	mfn_t mfn = addr >> PAGE_SHIFT, i;
+	bool whole = true;
 
 	spin_lock(&frame_lock);
-	/* Always checked: a double free would hand one frame to two guests. */
-	BUG_ON(!mfn || mfn >= frame_max || (addr & ~PAGE_MASK));
-	BUG_ON(frames[mfn].state != FRAME_USED || frames[mfn].order != order);
-	for (i = mfn; i < mfn + (1UL << order); i++)
+	check_block(addr, order);
+	for (i = mfn; i < mfn + (1UL << order); i++) {
+		const bool used = frame_refs(i << PAGE_SHIFT, 0);
+
+		/* What is used may be unmapped at this moment. */
+		DEBUG_BUG_ON(!used && frames[i].maps & FRAME_SHOWN);
 		frames[i].owner = FRAME_DOM_NONE;
+		whole = whole && !used;
+	}
 	frames[mfn].state = FRAME_TAIL;
-	release_block(mfn, order);
+	if (whole)
+		release_block(mfn, order);
+	for (i = mfn; !whole && i < mfn + (1UL << order); i++) {
+		if (frame_refs(i << PAGE_SHIFT, 0))
+			frames[i].state = FRAME_ORPHAN;
+		else
+			release_block(i, 0);
+	}
 	spin_unlock(&frame_lock);
+}
+
+void frame_split(mpa_t addr, unsigned int order)
+{
+	struct frame *f = frame_of(addr);
+	mfn_t i;
+
+	spin_lock(&frame_lock);
+	check_block(addr, order);
+	for (i = 0; i < 1UL << order; i++) {
+		f[i].state = FRAME_USED;
+		f[i].order = 0;
+	}
+	spin_unlock(&frame_lock);
+}
+
+/* --- references --- */
+
+void frame_ref(mpa_t addr)
+{
+	__atomic_fetch_add(&frame_of(addr)->refs, 1, __ATOMIC_SEQ_CST);
+}
+
+void frame_unref(mpa_t addr)
+{
+	struct frame *f = frame_of(addr);
+	u32 before = __atomic_fetch_sub(&f->refs, 1, __ATOMIC_SEQ_CST);
+
+	BUG_ON(!before);
+	if (before > 1)
+		return;
+	spin_lock(&frame_lock);
+	/* Its owner may have released it meanwhile, or be about to. */
+	if (f->state == FRAME_ORPHAN && !frame_refs(addr, 0)) {
+		DEBUG_BUG_ON(f->maps & FRAME_SHOWN);
+		f->state = FRAME_TAIL;
+		release_block(addr >> PAGE_SHIFT, 0);
+	}
+	spin_unlock(&frame_lock);
+}
+
+bool frame_refs(mpa_t addr, unsigned int order)
+{
+	const struct frame *f = frame_of(addr);
+	mfn_t i;
+
+	for (i = 0; i < 1UL << order; i++)
+		if (__atomic_load_n(&f[i].refs, __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
+u32 *frame_maps(mpa_t addr)
+{
+	return &frame_of(addr)->maps;
+}
+
+/* --- lists of blocks in use, by their holder --- */
+
+void frame_push(u32 *head, mpa_t addr)
+{
+	frame_of(addr)->next = *head;
+	*head = addr >> PAGE_SHIFT;
+}
+
+mpa_t frame_pop(u32 *head, unsigned int *order)
+{
+	mpa_t addr = (mpa_t)*head << PAGE_SHIFT;
+
+	if (addr) {
+		*order = frame_of(addr)->order;
+		*head = frame_of(addr)->next;
+	}
+	return addr;
 }
 
 u16 frame_owner(mpa_t addr)
@@ -193,9 +389,27 @@ u16 frame_owner(mpa_t addr)
 	return READ_ONCE(frames[mfn].owner);
 }
 
+u64 frame_total_count(void)
+{
+	return total_count;
+}
+
 u64 frame_free_count(void)
 {
 	return READ_ONCE(free_count);
+}
+
+bool frame_promise(s64 n)
+{
+	__atomic_fetch_add(&promised, n, __ATOMIC_RELAXED);
+	return READ_ONCE(promised) <= (s64)READ_ONCE(free_count);
+}
+
+u64 frame_spare_count(void)
+{
+	s64 have = READ_ONCE(free_count), used = READ_ONCE(promised);
+
+	return have > MAX(used, 0) ? have - MAX(used, 0) : 0;
 }
 
 void *page_alloc(void)

@@ -31,6 +31,8 @@ static int copy(struct domain *d, gpa_t gpa, void *buf, size_t n, bool to_guest)
 		size_t part = chunk(gpa, n);
 		void *p = guest_ptr(d, gpa, part);
 
+		if (!p && !memory_demand(d, gpa))
+			p = guest_ptr(d, gpa, part);
 		if (!p)
 			return -LODGE_EFAULT;
 		memcpy(to_guest ? p : buf, to_guest ? buf : p, part);
@@ -53,14 +55,16 @@ int copy_to_guest(struct domain *d, gpa_t gpa, const void *src, size_t n)
 
 int copy_from_guest_va(struct vcpu *v, void *dst, gva_t va, size_t n)
 {
+	/* Another processor that dumps v may see it go down. */
+	const struct root *root = READ_ONCE(v->root);
 	struct guest_walk w;
 
 	while (n) {
 		size_t part = chunk(va, n);
 		const void *src;
 
-		if (!is_canonical(va) || !v->root ||
-		    !guest_walk(v->domain, v->root->gpa, va, &w))
+		if (!is_canonical(va) || !root ||
+		    !guest_walk(v->domain, root->gpa, va, &w))
 			return -LODGE_EFAULT;
 		src = guest_ptr(v->domain, w.gpa, part);
 		if (!src)

@@ -5,13 +5,9 @@
  * are hostile. A handler returns its result; those that let the vCPU wait or
  * stop only change its state, which the exit loop then acts on.
  */
-#include <lodge/time.h>
-#include "../x86/cpu.h"
 #include "../x86/cpufeat.h"
-#include "../x86/entry.h"
-#include "../x86/pcpu.h"
+#include "../x86/platform.h"
 #include "domain.h"
-#include "printk.h"
 #include "string.h"
 #include "time.h"
 
@@ -22,86 +18,11 @@
  */
 #define HYPERCALL_AGAIN (-512)
 
-/* A place for kernel code: upper half, not the hypervisor's slots. */
-static bool code_address(u64 va)
-{
-	return va >> 63 && is_canonical(va) &&
-	       pt_index(va, 4) > LODGE_SLOT_LAST;
-}
-
-static bool code_range(u64 start, u64 end)
-{
-	return code_address(start) && code_address(end) && start <= end;
-}
-
-static struct iret_frame kernel_frame(u64 rip)
-{
-	return (struct iret_frame){
-		.rip = rip,
-		.cs = LODGE_KERNEL_CS,
-		.rflags = RFLAGS_IF | RFLAGS_ONE,
-		.ss = LODGE_KERNEL_DS,
-	};
-}
-
-/* A SYSCALL that comes first ends at address 0 of ring 1. */
-void callbacks_reset(struct vcpu *v)
-{
-	struct entry_cfg *cfg = v->arch.area.cfg;
-
-	v->cb_valid = false;
-	cfg->syscall = kernel_frame(0);
-	cfg->syscall32 = (struct iret_frame){ 0 };
-	memset(cfg->direct, 0, sizeof(cfg->direct));
-	cfg->direct_kernel = 0;
-}
-
-/* Vectors of ring 3 that the stub hands over; the rest come to us. */
-#define DIRECT_VECTORS                                                   \
-	(BIT(0) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(10) | \
-	 BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(16) | BIT(17) | BIT(19))
-
-static s64 do_set_callbacks(struct vcpu *v, gpa_t gpa)
-{
-	struct entry_cfg *cfg = v->arch.area.cfg;
-	struct lodge_callbacks cb;
-	unsigned int i;
-
-	if (copy_from_guest(v->domain, &cb, gpa, sizeof(cb)))
-		return -LODGE_EFAULT;
-	for (i = 0; i < ARRAY_SIZE(cb.reserved); i++)
-		if (cb.reserved[i])
-			return -LODGE_EINVAL;
-	if (cb.flags & ~(u64)LODGE_CB_KERNEL_FAULTS ||
-	    !code_address(cb.syscall) ||
-	    (cb.syscall32 && !code_address(cb.syscall32)) ||
-	    !code_range(cb.exception, cb.exception_end) ||
-	    !code_range(cb.iret, cb.iret_end) ||
-	    !code_range(cb.iret_saved, cb.iret_restored) ||
-	    cb.iret_saved < cb.iret || cb.iret_restored > cb.iret_end)
-		return -LODGE_EINVAL;
-	v->cb = cb;
-	v->cb_valid = true;
-	cfg->syscall = kernel_frame(cb.syscall);
-	cfg->syscall32 = kernel_frame(cb.syscall32);
-	cfg->exception = kernel_frame(cb.exception);
-	cfg->exception_end = cb.exception_end;
-	cfg->direct[0] = DIRECT_VECTORS;
-	cfg->direct[2] = BIT(0); /* vector 0x80 */
-	cfg->direct_kernel = cb.flags & LODGE_CB_KERNEL_FAULTS ?
-				     BIT(3) | BIT(6) | BIT(14) :
-				     0;
-	if (host_is_tcg)
-		cfg->direct_kernel &= ~BIT(3); /* for stale_breakpoint() */
-	return 0;
-}
-
 static __hot s64 do_fill(struct vcpu *v, gva_t va, u64 error)
 {
 	u32 ignored;
 
-	if (!is_canonical(va) || (pt_index(va, 4) >= LODGE_SLOT_FIRST &&
-				  pt_index(va, 4) <= LODGE_SLOT_LAST))
+	if (!is_canonical(va) || is_hypervisor_va(va))
 		return -LODGE_EINVAL;
 	switch (shadow_fault(v, va, error & (PF_W | PF_U | PF_I), &ignored)) {
 	case FAULT_FILLED:
@@ -130,134 +51,6 @@ static s64 do_block(struct vcpu *v)
 	WRITE_ONCE(v->page->vif, 1);
 	sched_self_wants(v, SCHED_WANT_BLOCK);
 	return 0;
-}
-
-static s64 vcpu_wait(struct vcpu *v)
-{
-	if (__atomic_exchange_n(&v->kicked, false, __ATOMIC_SEQ_CST))
-		return 0;
-	v->waiting = true; /* until it runs again */
-	sched_self_wants(v, SCHED_WANT_BLOCK);
-	return 0;
-}
-
-static s64 vcpu_init(struct vcpu *v, struct vcpu *target, gpa_t gpa)
-{
-	struct lodge_vcpu_init init;
-	struct regs *r = target->regs;
-	s64 err;
-
-	if (copy_from_guest(v->domain, &init, gpa, sizeof(init)))
-		return -LODGE_EFAULT;
-	if (!code_address(init.rip) || !is_canonical(init.gs_base))
-		return -LODGE_EINVAL;
-	spin_lock(&v->domain->lock);
-	if (READ_ONCE(target->sched.state) != VCPU_OFFLINE) {
-		spin_unlock(&v->domain->lock);
-		return -LODGE_EEXIST;
-	}
-	target->initialised = false;
-	err = shadow_load_root(target, init.root);
-	if (!err) {
-		memset(r, 0, sizeof(*r));
-		r->rip = init.rip;
-		r->rsp = init.rsp;
-		r->rdi = init.rdi;
-		r->cs = LODGE_KERNEL_CS;
-		r->ss = LODGE_KERNEL_DS;
-		r->rflags = RFLAGS_IF | RFLAGS_ONE;
-		memset(target->page, 0, sizeof(*target->page));
-		vcpu_reset(target);
-		target->arch.gs_base = init.gs_base;
-		target->initialised = true;
-	}
-	spin_unlock(&v->domain->lock);
-	return err;
-}
-
-static s64 vcpu_up(struct vcpu *target)
-{
-	s64 err = 0;
-
-	spin_lock(&target->domain->lock);
-	if (READ_ONCE(target->sched.state) != VCPU_OFFLINE)
-		err = -LODGE_EEXIST;
-	else if (!target->initialised)
-		err = -LODGE_EINVAL;
-	else {
-		target->domain->up_count++;
-		sched_vcpu_online(target);
-	}
-	spin_unlock(&target->domain->lock);
-	return err;
-}
-
-static s64 vcpu_down(struct vcpu *v)
-{
-	bool last;
-
-	spin_lock(&v->domain->lock);
-	last = --v->domain->up_count == 0;
-	spin_unlock(&v->domain->lock);
-	if (last) {
-		domain_crash(v->domain, v, "its last vCPU went down");
-		return 0;
-	}
-	timer_stop(&v->timer);
-	v->initialised = false;
-	v->time_gpa = v->steal_gpa = 0;
-	shadow_unload(v);
-	sched_self_wants(v, SCHED_WANT_OFFLINE);
-	return 0;
-}
-
-/* Registers a record of the vCPU in guest memory; 0 takes it back. */
-static s64 set_area(struct vcpu *v, struct vcpu *target, gpa_t gpa, size_t size,
-		    gpa_t *where)
-{
-	if (gpa & 7)
-		return -LODGE_EINVAL;
-	if (gpa && !guest_ptr(v->domain, gpa, size))
-		return -LODGE_EFAULT;
-	WRITE_ONCE(*where, gpa);
-	if (target == v) {
-		time_update_vcpu(v);
-		sched_update_steal(v);
-	}
-	return 0;
-}
-
-static s64 do_vcpu(struct vcpu *v, u64 op, u64 id, u64 arg)
-{
-	struct vcpu *target;
-
-	if (id >= v->domain->vcpu_count)
-		return -LODGE_ENOENT;
-	target = v->domain->vcpu[id];
-	switch (op) {
-	case LODGE_VCPU_INIT:
-		return vcpu_init(v, target, arg);
-	case LODGE_VCPU_UP:
-		return vcpu_up(target);
-	case LODGE_VCPU_DOWN:
-		return target == v ? vcpu_down(v) : -LODGE_EINVAL;
-	case LODGE_VCPU_IS_UP:
-		return READ_ONCE(target->sched.state) != VCPU_OFFLINE;
-	case LODGE_VCPU_TIME_AREA:
-		return set_area(v, target, arg, sizeof(struct lodge_time),
-				&target->time_gpa);
-	case LODGE_VCPU_STEAL_AREA:
-		return set_area(v, target, arg, sizeof(struct lodge_steal),
-				&target->steal_gpa);
-	case LODGE_VCPU_WAIT:
-		return target == v ? vcpu_wait(v) : -LODGE_EINVAL;
-	case LODGE_VCPU_KICK:
-		__atomic_store_n(&target->kicked, true, __ATOMIC_SEQ_CST);
-		sched_wake(target);
-		return 0;
-	default:
-		return -LODGE_ENOSYS;
-	}
 }
 
 static s64 do_debug(struct vcpu *v, u64 op, u64 arg)
@@ -341,6 +134,14 @@ static __hot s64 call(struct vcpu *v, u64 number, const u64 a[5])
 		return do_batch(v, a[0], a[1]);
 	case LODGE_HC_SET_SHARED:
 		return do_set_shared(v, a[0]);
+	case LODGE_HC_MEMORY:
+		return do_memory(v, a[0], a[1], a[2]);
+	case LODGE_HC_GRANT:
+		return do_grant(v, a[0], a[1], a[2]);
+	case LODGE_HC_PHYSDEV:
+		return do_physdev(v, a[0], a[1], a[2], a[3]);
+	case LODGE_HC_CONTROL:
+		return do_control(v, a[0], a[1], a[2], &a[3]);
 	case LODGE_HC_DEBUG:
 		return do_debug(v, a[0], a[1]);
 	default:

@@ -22,11 +22,10 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 bool panic_started(void);
 
 /* An invariant of our own is broken. Never reachable from guest input. */
-#define BUG_ON(cond)                                                     \
-	do {                                                             \
-		if (unlikely(cond))                                      \
-			panic("BUG at %s:%d: %s", __FILE__, __LINE__,    \
-			      #cond);                                    \
+#define BUG_ON(cond)                                                          \
+	do {                                                                  \
+		if (unlikely(cond))                                           \
+			panic("BUG at %s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 #ifdef LODGE_DEBUG
 #define DEBUG_BUG_ON(cond) BUG_ON(cond)

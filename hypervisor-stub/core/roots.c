@@ -76,10 +76,7 @@ static bool root_attach(struct root *r, struct vcpu *v, bool fresh)
 	l4[SLOT_ROOT] = (u64)r;
 	spin_lock(&r->lock);
 	if (fresh) {
-		struct tree t = { .d = r->domain,
-				  .root = r,
-				  .top = r->master,
-				  .guest = r->gpa };
+		struct tree t = tree_of(r->domain, r, r->gpa);
 
 		tree_prefill(&t, &v->counters);
 	}
@@ -125,7 +122,7 @@ static void cache_remove(struct domain *d, const struct root *r)
 	}
 }
 
-static bool root_in_use(struct domain *d, const struct root *r)
+bool root_in_use(struct domain *d, const struct root *r)
 {
 	unsigned int i;
 
@@ -139,7 +136,7 @@ static bool root_in_use(struct domain *d, const struct root *r)
 static void root_free(struct root *r)
 {
 	struct domain *d = r->domain;
-	struct tree t = { .d = d, .root = r, .top = r->master };
+	struct tree t = tree_of(d, r, r->gpa);
 	struct garbage g;
 	unsigned int i;
 
@@ -184,6 +181,19 @@ s64 shadow_drop_root(struct vcpu *v, gpa_t gpa)
 	return err;
 }
 
+/* Empties the user half of r or (NULL) the kernel half. */
+static void clear_half(struct domain *d, struct root *r)
+{
+	struct tree t = tree_of(d, r, 0);
+	struct garbage g;
+
+	tree_lock(&t);
+	garbage_init(&g, d);
+	tree_clear(&t, r ? 0 : SLOT_KERNEL, r ? 255 : 511, &g);
+	garbage_finish(&g);
+	tree_unlock(&t);
+}
+
 /*
  * Frees shadow memory: the roots that were loaded longest ago; if there is
  * none, v's own user half and the kernel half. False if nothing was freed.
@@ -195,7 +205,6 @@ bool shadow_reclaim(struct vcpu *v)
 	u64 before = READ_ONCE(s->page_count);
 	u64 goal = s->page_limit - s->page_limit / 8;
 	struct root *r, *tmp;
-	struct garbage g;
 
 	s->reclaims++;
 	spin_lock(&s->roots_lock);
@@ -211,25 +220,10 @@ bool shadow_reclaim(struct vcpu *v)
 	if (READ_ONCE(s->page_count) < before)
 		return true;
 
-	garbage_init(&g, d);
-	if (v->root) {
-		struct tree t = { .d = d,
-				  .root = v->root,
-				  .top = v->root->master };
-
-		spin_lock(&v->root->lock);
-		tree_clear(&t, 0, 255, &g);
-		garbage_finish(&g);
-		spin_unlock(&v->root->lock);
-	}
-	if (READ_ONCE(s->page_count) > goal) {
-		struct tree t = { .d = d, .top = s->kernel };
-
-		spin_lock(&s->kernel_lock);
-		tree_clear(&t, SLOT_KERNEL, 511, &g);
-		garbage_finish(&g);
-		spin_unlock(&s->kernel_lock);
-	}
+	if (v->root)
+		clear_half(d, v->root);
+	if (READ_ONCE(s->page_count) > goal)
+		clear_half(d, NULL);
 	return READ_ONCE(s->page_count) < before;
 }
 
@@ -280,9 +274,21 @@ void shadow_unload(struct vcpu *v)
 
 void __hot shadow_sync_root(struct vcpu *v, mpa_t cr3)
 {
-	const u64 *l4 = mpa_to_virt(cr3 & PTE_ADDR);
+	const u64 *l4 = pte_table(cr3);
 
 	WRITE_ONCE(v->root, (struct root *)l4[SLOT_ROOT]);
+}
+
+gpa_t shadow_root_gpa(struct vcpu *v)
+{
+	struct shadow *s = &v->domain->shadow;
+	gpa_t gpa;
+
+	/* A root is not freed as long as any v->root names it. */
+	spin_lock(&s->roots_lock);
+	gpa = READ_ONCE(v->root) ? READ_ONCE(v->root)->gpa : 0;
+	spin_unlock(&s->roots_lock);
+	return gpa;
 }
 
 mpa_t __hot shadow_cr3(const struct vcpu *v)
@@ -302,6 +308,16 @@ struct root *shadow_get_root(struct domain *d, gpa_t gpa)
 	return r;
 }
 
+/* 1/32 of memory shadows all of it 16 times over in full tables. */
+bool shadow_set_limit(struct domain *d)
+{
+	u64 old = d->shadow.page_limit;
+	u64 limit = READ_ONCE(d->mem_max) / 32 + 512 + 64 * d->vcpu_count;
+
+	WRITE_ONCE(d->shadow.page_limit, limit);
+	return frame_promise((s64)(limit - old)) || limit <= old;
+}
+
 int shadow_init(struct domain *d)
 {
 	struct shadow *s = &d->shadow;
@@ -312,8 +328,6 @@ int shadow_init(struct domain *d)
 	for (i = 0; i < ROOT_HASH_SIZE; i++)
 		list_init(&s->hash[i]);
 	list_init(&s->all);
-	/* 1/32 of memory shadows all of it 16 times over in full tables */
-	s->page_limit = d->mem_frames / 32 + 512 + 64 * d->vcpu_count;
 	s->kernel = shadow_page_alloc(d);
 	return s->kernel ? 0 : -LODGE_ENOMEM;
 }
@@ -321,22 +335,19 @@ int shadow_init(struct domain *d)
 void shadow_destroy(struct domain *d)
 {
 	struct shadow *s = &d->shadow;
-	struct tree t = { .d = d, .top = s->kernel };
 	struct root *r, *tmp;
-	struct garbage g;
 	unsigned int i;
 
+	frame_promise(-(s64)s->page_limit);
+	s->page_limit = 0;
 	if (!s->kernel)
 		return;
 	list_for_each_safe(r, tmp, &s->all, all)
 		root_free(r);
-	garbage_init(&g, d);
-	tree_clear(&t, SLOT_KERNEL, 511, &g);
-	garbage_finish(&g);
+	clear_half(d, NULL);
 	for (i = SLOT_KERNEL; i < 512; i++)
 		if (s->kernel[i] & PTE_P)
-			shadow_page_free(d,
-					 mpa_to_virt(s->kernel[i] & PTE_ADDR));
+			shadow_page_free(d, pte_table(s->kernel[i]));
 	shadow_page_free(d, s->kernel);
 	s->kernel = NULL;
 	if (s->page_count)

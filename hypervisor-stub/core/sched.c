@@ -5,17 +5,23 @@
  * Decides who runs next on a processor, and owns the sched part of every vCPU
  * together with run_queue.c, whose locks protect it.
  *
- * 1. Share. A vCPU's virtual time grows while it runs; all weigh the same. A
- *    queue is ordered by it and the lowest runs next, for a slice at most.
- *    Virtual times mean something within one queue only: whoever moves between
- *    two keeps its distance to the queue's min_vtime.
+ * 1. Share. A vCPU's virtual time grows while it runs, the slower the more it
+ *    weighs. A queue is ordered by it and the lowest runs next, for a slice at
+ *    most. A domain's weight is divided among those of its vCPUs that run or
+ *    wait: so domains get what they are given whatever number of vCPUs they
+ *    have, one that uses a single vCPU gets it all there, and only a count for
+ *    each domain is needed, not a hierarchy of queues. Queues are kept at the
+ *    same virtual time (vtime.c), which makes it fair across processors.
  * 2. Latency. Who wakes up gets a bounded credit, and takes the processor
  *    from a current vCPU that is far enough ahead of it.
  * 3. Work conservation. A waking vCPU goes to an idle processor if there is
  *    one; a processor that runs out of work takes some from the longest
- *    queue before it idles; and one whose queue stays longer than another
- *    gives a vCPU away, so that three vCPUs on two processors get two thirds
- *    each.
+ *    queue before it idles; and one whose queue falls behind another gives a
+ *    vCPU away, so that three vCPUs on two processors get two thirds each.
+ * 4. Limits. A vCPU is only ever queued where its mask allows. Of a domain
+ *    that is paused or has used up its cap (budget.c) no vCPU is queued; they
+ *    are PAUSED or PARKED, also those that wake up. Whoever changes that, or
+ *    a mask, does it first and then calls sched_review() for each vCPU.
  *
  * No wake-up is lost: the sender sets its bits before it calls sched_wake(),
  * and sched_pick() looks at them (vcpu_has_work) under the lock that
@@ -28,12 +34,6 @@
 #include "sched.h"
 #include "time.h"
 #include "timer.h"
-
-static void set_state(struct vcpu *v, enum vcpu_state state, u64 now)
-{
-	run_queue_account(v, now);
-	WRITE_ONCE(v->sched.state, state);
-}
 
 /* The steal record of v; NULL: none. Another vCPU may register it. */
 static struct lodge_steal *steal_record(struct vcpu *v)
@@ -76,9 +76,11 @@ void sched_vcpu_init(struct vcpu *v)
 	static unsigned int next;
 	struct sched_vcpu *s = &v->sched;
 
-	*s = (struct sched_vcpu){ .state = VCPU_OFFLINE };
+	*s = (struct sched_vcpu){ .state = VCPU_OFFLINE, .mask = ~0UL };
 	list_init(&s->link);
-	s->cpu = run_queue_cpu(__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED));
+	s->cpu = run_queue_cpu(run_queue_online(),
+			       __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) %
+				       64);
 	s->vtime = READ_ONCE(run_queues[s->cpu].min_vtime);
 	s->since = time_now();
 }
@@ -86,10 +88,16 @@ void sched_vcpu_init(struct vcpu *v)
 /* Makes v runnable somewhere; drops the lock of q, its queue. */
 static void make_runnable(struct run_queue *q, struct vcpu *v)
 {
-	set_state(v, VCPU_RUNNABLE, time_now());
+	bool runs = run_queue_verdict(v->domain) == VCPU_RUNNABLE &&
+		    !budget_spent(v->domain);
+
+	run_queue_set_state(v, VCPU_RUNNABLE, time_now());
 	v->sched.want = SCHED_WANT_RUN;
+	v->sched.woken = true;
 	mark_preempted(v);
-	run_queue_move_begin(q, v, run_queue_choose(q));
+	/* Who cannot run claims no processor. */
+	run_queue_move_begin(q, v,
+			     runs ? run_queue_choose(q, v) : v->sched.cpu);
 	spin_unlock(&q->lock);
 	run_queue_move_end(v);
 }
@@ -98,7 +106,7 @@ void sched_vcpu_online(struct vcpu *v)
 {
 	struct run_queue *q = run_queue_lock(v);
 
-	if (v->sched.state == VCPU_OFFLINE && !v->sched.pause) {
+	if (v->sched.state == VCPU_OFFLINE && !v->sched.stop) {
 		make_runnable(q, v);
 		return;
 	}
@@ -108,15 +116,17 @@ void sched_vcpu_online(struct vcpu *v)
 	spin_unlock(&q->lock);
 }
 
-void sched_wake(struct vcpu *v)
+bool sched_wake(struct vcpu *v)
 {
 	struct run_queue *q = run_queue_lock(v);
+	bool wakes = v->sched.state == VCPU_BLOCKED && !v->sched.stop &&
+		     vcpu_has_work(v);
 
-	if (v->sched.state == VCPU_BLOCKED && !v->sched.pause &&
-	    vcpu_has_work(v))
+	if (wakes)
 		make_runnable(q, v);
 	else
 		spin_unlock(&q->lock);
+	return wakes;
 }
 
 void sched_self_wants(struct vcpu *v, enum sched_want want)
@@ -136,7 +146,7 @@ void sched_vcpu_stop(struct vcpu *v)
 	while (!stopped) {
 		struct run_queue *q = run_queue_lock(v);
 
-		s->pause = true;
+		s->stop = true;
 		if (s->state == VCPU_RUNNING) {
 			if (!kicked)
 				run_queue_resched(s->cpu);
@@ -144,12 +154,66 @@ void sched_vcpu_stop(struct vcpu *v)
 		} else if (!s->moving) {
 			if (s->state == VCPU_RUNNABLE)
 				run_queue_remove(q, v);
-			set_state(v, VCPU_OFFLINE, time_now());
+			run_queue_set_state(v, VCPU_OFFLINE, time_now());
 			stopped = true;
 		}
 		spin_unlock(&q->lock);
 		__builtin_ia32_pause();
 	}
+}
+
+/* v waits in q, whose lock is dropped; it may have to leave. */
+static void review_queued(struct run_queue *q, struct vcpu *v)
+{
+	enum vcpu_state verdict = run_queue_verdict(v->domain);
+
+	if (verdict == VCPU_RUNNABLE && run_queue_allows(v, v->sched.cpu)) {
+		u64 mask = v->sched.mask;
+
+		run_queue_update_wanted(q);
+		spin_unlock(&q->lock);
+		run_queue_offer(1, mask); /* it may have become wider */
+		return;
+	}
+	run_queue_remove(q, v);
+	if (verdict == VCPU_RUNNABLE) {
+		run_queue_move_begin(q, v, run_queue_choose(q, v));
+		spin_unlock(&q->lock);
+		run_queue_move_end(v);
+		return;
+	}
+	run_queue_set_state(v, verdict, time_now());
+	spin_unlock(&q->lock);
+}
+
+void sched_review(struct vcpu *v, bool release)
+{
+	struct sched_vcpu *s = &v->sched;
+	struct run_queue *q = run_queue_lock(v);
+	bool parked = s->state == VCPU_PARKED || s->state == VCPU_PAUSED;
+	enum vcpu_state verdict = run_queue_verdict(v->domain);
+
+	if (s->state == VCPU_RUNNABLE && !s->moving) {
+		review_queued(q, v);
+		return;
+	}
+	if (parked && verdict != VCPU_RUNNABLE) {
+		run_queue_set_state(v, verdict, time_now());
+	} else if (parked && release && !s->stop) {
+		make_runnable(q, v);
+		return;
+	} else if (s->state == VCPU_RUNNING) {
+		run_queue_resched(s->cpu);
+	}
+	spin_unlock(&q->lock);
+}
+
+void sched_review_all(struct domain *d, bool release)
+{
+	u32 turn = __atomic_fetch_add(&d->sched.turn, 1, __ATOMIC_RELAXED), i;
+
+	for (i = 0; i < d->vcpu_count; i++)
+		sched_review(d->vcpu[(turn + i) % d->vcpu_count], release);
 }
 
 /* --- choosing --- */
@@ -163,15 +227,35 @@ bool sched_need_resched(void)
 static bool stays_runnable(struct vcpu *prev, u64 now)
 {
 	struct sched_vcpu *s = &prev->sched;
+	enum vcpu_state state = run_queue_verdict(prev->domain);
 
-	if (s->pause || s->want == SCHED_WANT_OFFLINE) {
-		set_state(prev, VCPU_OFFLINE, now);
+	if (s->stop || s->want == SCHED_WANT_OFFLINE)
+		state = VCPU_OFFLINE;
+	else if (s->want == SCHED_WANT_BLOCK && !vcpu_has_work(prev))
+		state = VCPU_BLOCKED;
+	if (state == VCPU_RUNNABLE)
+		return true;
+	run_queue_set_state(prev, state, now);
+	if (state == VCPU_PARKED || state == VCPU_PAUSED)
+		mark_preempted(prev);
+	return false;
+}
+
+/*
+ * If prev may not go on here, being out of budget or forbidden to: has it
+ * move away, or to its place among those that are PARKED. Lock: q.
+ */
+static bool leaves(struct run_queue *q, struct vcpu *prev, u64 now)
+{
+	unsigned int cpu = prev->sched.cpu;
+
+	if (!run_queue_allows(prev, cpu))
+		cpu = run_queue_choose(q, prev);
+	else if (!budget_spent(prev->domain))
 		return false;
-	}
-	if (s->want == SCHED_WANT_BLOCK && !vcpu_has_work(prev)) {
-		set_state(prev, VCPU_BLOCKED, now);
-		return false;
-	}
+	run_queue_set_state(prev, VCPU_RUNNABLE, now);
+	mark_preempted(prev);
+	run_queue_move_begin(q, prev, cpu);
 	return true;
 }
 
@@ -184,19 +268,21 @@ static void requeue(struct run_queue *q, struct vcpu *prev, u64 now)
 	if (s->want == SCHED_WANT_YIELD &&
 	    !before(first->sched.vtime, s->vtime))
 		s->vtime = first->sched.vtime + 1;
-	set_state(prev, VCPU_RUNNABLE, now);
+	run_queue_set_state(prev, VCPU_RUNNABLE, now);
 	run_queue_insert(q, prev);
 }
 
 /* Starts v, or goes on with it, on q's processor. Lock: q. */
 static void run(struct run_queue *q, struct vcpu *v, u64 now)
 {
-	set_state(v, VCPU_RUNNING, now);
+	run_queue_set_state(v, VCPU_RUNNING, now);
 	v->sched.want = SCHED_WANT_RUN;
 	WRITE_ONCE(q->current, v);
 	q->slice_end = now + SLICE;
 	if (cmdline.seed)
 		q->slice_end = now + SLICE / 100 + run_queue_random(q) % SLICE;
+	if (READ_ONCE(v->domain->sched.cap))
+		q->slice_end = MIN(q->slice_end, now + budget_slice(v->domain));
 }
 
 /* What q's processor runs next, or NULL; *away is to be moved. Lock: q. */
@@ -208,7 +294,11 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, u64 now,
 
 	q->preempt = false;
 	WRITE_ONCE(q->current, NULL);
-	if (prev && stays_runnable(prev, now)) {
+	if (prev && !stays_runnable(prev, now)) {
+		/* It has its state. */
+	} else if (prev && leaves(q, prev, now)) {
+		*away = prev;
+	} else if (prev) {
 		if (prev->sched.want != SCHED_WANT_YIELD && !preempt &&
 		    before(now, q->slice_end)) {
 			prev->sched.want = SCHED_WANT_RUN;
@@ -223,7 +313,8 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, u64 now,
 	}
 	if (list_empty(&q->queue))
 		return NULL;
-	*away = run_queue_give(q, now);
+	if (!*away)
+		*away = run_queue_give(q, now);
 	next = list_first(&q->queue, struct vcpu, sched.link);
 	run_queue_remove(q, next);
 	run(q, next, now);
@@ -233,18 +324,20 @@ static struct vcpu *choose(struct run_queue *q, struct vcpu *prev, u64 now,
 }
 
 /* After next was chosen: its slice, and help for those who wait here. */
-static void start_slice(struct run_queue *q, unsigned int waits)
+static void start_slice(struct run_queue *q, struct vcpu *next,
+			unsigned int waits)
 {
 	struct timer *t = &q->slice;
 
-	if (!waits) {
+	if (!waits && !(next && READ_ONCE(next->domain->sched.cap))) {
 		if (t->armed)
 			timer_stop(t);
 		return;
 	}
 	if (!t->armed || t->deadline != q->slice_end)
 		timer_set(t, q->slice_end);
-	run_queue_offer(waits);
+	if (waits)
+		run_queue_offer(waits, READ_ONCE(q->wanted));
 }
 
 struct vcpu *sched_pick(struct vcpu *prev)
@@ -263,34 +356,38 @@ struct vcpu *sched_pick(struct vcpu *prev)
 		WRITE_ONCE(this_pcpu()->need_resched, false);
 		if (prev)
 			run_queue_account(prev, now);
-		run_queue_update_min(q);
+		vtime_update(q);
 		next = choose(q, prev, now, &away);
-		run_queue_update_min(q);
+		vtime_update(q);
 		waits = q->queued;
+		if (waits)
+			run_queue_update_wanted(q);
 		spin_unlock(&q->lock);
 		prev = NULL;
 		if (away)
 			run_queue_move_end(away);
+		away = NULL;
 		if (next) {
-			start_slice(q, waits);
-			/* The work offered to us may be left; pass it on. */
-			if (was_idle && run_queue_others_wait(cpu))
-				run_queue_offer(1);
+			start_slice(q, next, waits);
+			/* The work offered to us may be left. */
+			if (was_idle)
+				run_queue_pass_on(cpu);
 			return next;
 		}
 		run_queue_set_idle(cpu);
 	} while (run_queue_steal(cpu) || sched_need_resched());
-	start_slice(q, 0);
+	start_slice(q, NULL, 0);
 	return NULL;
 }
 
-void sched_times(struct vcpu *v, u64 *ran, u64 *stolen)
+void sched_info(struct vcpu *v, struct sched_info *info)
 {
 	struct run_queue *q = run_queue_lock(v);
+	const struct sched_vcpu *s = &v->sched;
 
 	run_queue_account(v, time_now());
-	*ran = v->sched.ran;
-	*stolen = v->sched.stolen;
+	*info = (struct sched_info){ s->state, s->cpu, s->mask, s->ran,
+				     s->stolen };
 	spin_unlock(&q->lock);
 }
 

@@ -28,6 +28,7 @@
  */
 #include <lodge/hypercall.h>
 #include "../x86/cpu.h"
+#include "../x86/cpufeat.h"
 #include "frame.h"
 #include "printk.h"
 #include "shadow_tree.h"
@@ -35,39 +36,6 @@
 #define USER_LAST ((1UL << 47) - 1)
 #define KERNEL_FIRST 0xffff880000000000UL /* above the hypervisor's slots */
 #define KERNEL_LAST (~0UL)
-
-static bool in_hv_slots(gva_t va)
-{
-	unsigned int slot = pt_index(va, 4);
-
-	return slot >= LODGE_SLOT_FIRST && slot <= LODGE_SLOT_LAST;
-}
-
-static __hot void lock_tree(struct vcpu *v, gva_t va, struct tree *t)
-{
-	struct domain *d = v->domain;
-
-	t->piece_valid = false;
-	t->d = d;
-	t->guest = v->root->gpa;
-	if (va >> 63) {
-		t->root = NULL;
-		t->top = d->shadow.kernel;
-		spin_lock(&d->shadow.kernel_lock);
-	} else {
-		t->root = v->root;
-		t->top = v->root->master;
-		spin_lock(&v->root->lock);
-	}
-}
-
-static void unlock_tree(struct tree *t)
-{
-	if (t->root)
-		spin_unlock(&t->root->lock);
-	else
-		spin_unlock(&t->d->shadow.kernel_lock);
-}
 
 /* Does perm allow the access? SMEP is always on. */
 static bool allowed(u64 perm, u32 error)
@@ -133,8 +101,10 @@ static __hot int fault_locked(struct tree *t, struct vcpu *v, gva_t va,
 		return 0;
 
 	*result = FAULT_FILLED;
+	if (unlikely(t->d->privileged))
+		control_map_device(t->d, w.gpa);
 	garbage_init(&g, t->d);
-	err = tree_fill(t, va, &w, &g, &v->counters);
+	err = tree_fill(t, va, &w, error, &g, &v->counters);
 	garbage_finish(&g);
 	if (err == -LODGE_ENOMEM)
 		return err;
@@ -149,6 +119,20 @@ static __hot int fault_locked(struct tree *t, struct vcpu *v, gva_t va,
 	return 0;
 }
 
+/* The entry for va names no RAM with a frame. */
+static enum fault_result demand(struct vcpu *v, const struct tree *t, gva_t va)
+{
+	struct guest_walk w;
+	s64 err;
+
+	if (!guest_walk(v->domain, t->guest, va, &w))
+		return w.bad ? FAULT_BAD_GPA : FAULT_AGAIN;
+	err = memory_demand(v->domain, w.gpa);
+	if (err == -LODGE_ENOMEM)
+		return FAULT_WAIT;
+	return err ? FAULT_BAD_GPA : FAULT_AGAIN;
+}
+
 enum fault_result __hot shadow_fault(struct vcpu *v, gva_t va, u32 error,
 				     u32 *guest_error)
 {
@@ -157,14 +141,17 @@ enum fault_result __hot shadow_fault(struct vcpu *v, gva_t va, u32 error,
 	struct tree t;
 	int err;
 
-	if (in_hv_slots(va) || !is_canonical(va)) {
+	if (is_hypervisor_va(va) || !is_canonical(va)) {
 		*guest_error = error & ~PF_RSVD;
 		return FAULT_GUEST;
 	}
 	for (tries = 0; tries < 4; tries++) {
-		lock_tree(v, va, &t);
+		t = tree_of(v->domain, va >> 63 ? NULL : v->root, v->root->gpa);
+		tree_lock(&t);
 		err = fault_locked(&t, v, va, error, guest_error, &result);
-		unlock_tree(&t);
+		tree_unlock(&t);
+		if (!err && result == FAULT_BAD_GPA)
+			result = demand(v, &t, va);
 		if (!err)
 			return result;
 		if (!shadow_reclaim(v))
@@ -176,7 +163,7 @@ enum fault_result __hot shadow_fault(struct vcpu *v, gva_t va, u32 error,
 static __hot void flush_root(struct domain *d, struct root *r, gva_t first,
 			     gva_t last)
 {
-	struct tree t = { .d = d, .root = r, .top = r->master, .guest = r->gpa };
+	struct tree t = tree_of(d, r, r->gpa);
 	struct garbage g;
 
 	garbage_init(&g, d);
@@ -186,17 +173,14 @@ static __hot void flush_root(struct domain *d, struct root *r, gva_t first,
 
 static void flush_kernel(struct vcpu *v, gva_t first, gva_t last)
 {
-	struct shadow *s = &v->domain->shadow;
-	struct tree t = { .d = v->domain,
-			  .top = s->kernel,
-			  .guest = v->root->gpa };
+	struct tree t = tree_of(v->domain, NULL, v->root->gpa);
 	struct garbage g;
 
-	spin_lock(&s->kernel_lock);
+	tree_lock(&t);
 	garbage_init(&g, v->domain);
 	tree_resync(&t, first, last, &g);
 	garbage_finish(&g);
-	spin_unlock(&s->kernel_lock);
+	tree_unlock(&t);
 }
 
 /*
@@ -230,7 +214,7 @@ static struct root *next_to_flush(struct shadow *s, u64 gen)
  * All roots, one by one, so that their locks are held for short. A root that
  * another vCPU has flushed since this began needs no second flush.
  */
-static void flush_everything(struct vcpu *v)
+void shadow_flush_all(struct vcpu *v)
 {
 	struct shadow *s = &v->domain->shadow;
 	u64 gen = __atomic_add_fetch(&s->flush_gen, 1, __ATOMIC_SEQ_CST);
@@ -247,6 +231,29 @@ static void flush_everything(struct vcpu *v)
 	flush_kernel(v, KERNEL_FIRST, KERNEL_LAST);
 }
 
+static void purge_tree(struct tree t)
+{
+	struct garbage g;
+
+	tree_lock(&t);
+	garbage_init(&g, t.d);
+	tree_purge(&t, &g);
+	garbage_finish(&g);
+	tree_unlock(&t);
+}
+
+void shadow_purge(struct domain *d)
+{
+	struct root *r;
+
+	spin_lock(&d->shadow.roots_lock);
+	list_for_each(r, &d->shadow.all, all)
+		if (READ_ONCE(r->foreign))
+			purge_tree(tree_of(d, r, r->gpa));
+	purge_tree(tree_of(d, NULL, 0));
+	spin_unlock(&d->shadow.roots_lock);
+}
+
 s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
 		       gva_t end)
 {
@@ -258,7 +265,7 @@ s64 __hot shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
 		return -LODGE_EINVAL;
 	v->counters.flushes++;
 	if (flags & LODGE_FLUSH_EVERYTHING) {
-		flush_everything(v);
+		shadow_flush_all(v);
 		return 0;
 	}
 	if (flags & LODGE_FLUSH_ALL) {

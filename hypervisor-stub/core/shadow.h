@@ -28,6 +28,7 @@ struct root {
 	mpa_t l4[LODGE_MAX_VCPUS]; /* private top-level tables; 0: none */
 	struct list hash, all; /* shadow.roots_lock */
 	u64 flushed; /* by flushes of everything up to this one; lock */
+	bool foreign; /* may have leaves of P2M_FOREIGN; lock */
 };
 
 _Static_assert(sizeof(struct root) <= PAGE_SIZE / 2, "shares a page");
@@ -63,6 +64,7 @@ enum fault_result {
 	FAULT_AGAIN, /* the entry was changed at that moment: look again */
 	FAULT_GUEST, /* the guest's tables forbid it: inject #PF */
 	FAULT_BAD_GPA, /* its entry names no RAM: #PF with RSVD */
+	FAULT_WAIT, /* no frame for reported memory: try later */
 	FAULT_NOMEM, /* no shadow memory at all: the domain must die */
 };
 
@@ -84,11 +86,25 @@ int shadow_load_root(struct vcpu *v, gpa_t gpa);
 /* v goes down: it has no root any more. */
 void shadow_unload(struct vcpu *v);
 /* LODGE_HC_FLUSH and LODGE_HC_DROP_ROOT. */
-s64 shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start,
-		 gva_t end);
+s64 shadow_flush(struct vcpu *v, u64 flags, gpa_t root, gva_t start, gva_t end);
 s64 shadow_drop_root(struct vcpu *v, gpa_t gpa);
+/* The p2m has lost entries, of v's domain: no shadow has them afterwards. */
+void shadow_flush_all(struct vcpu *v);
+/*
+ * Takes out of all shadows of the control domain d what its p2m no longer
+ * shows of others' frames. A grace period has passed since it did: no fill is
+ * under way that has seen it there. Locks: below LOCK_ROOTS.
+ */
+void shadow_purge(struct domain *d);
 /* v left the guest with table cr3: find out which root that is. */
 void shadow_sync_root(struct vcpu *v, mpa_t cr3);
+/* The guest's own top-level table that is v's current one; 0: none. */
+gpa_t shadow_root_gpa(struct vcpu *v);
+/*
+ * d may have another amount of memory now; its shadows will find the frames
+ * that they may need then. False: there are not enough for that.
+ */
+bool shadow_set_limit(struct domain *d);
 /* The top-level table to enter v with. */
 mpa_t shadow_cr3(const struct vcpu *v);
 
@@ -102,16 +118,5 @@ void shootdown(struct domain *d);
 u64 shadow_audit(struct domain *d, bool print);
 /* Audits d if the last audit is some time ago. No locks held. */
 void audit_poll(struct domain *d);
-
-static inline unsigned int pt_index(gva_t va, int level)
-{
-	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & 511;
-}
-
-/* Bytes that an entry of this level covers. */
-static inline u64 pt_size(int level)
-{
-	return 1UL << (PAGE_SHIFT + 9 * (level - 1));
-}
 
 #endif

@@ -8,7 +8,8 @@
  * only if that has D set, so that the processor's first access always comes
  * to shadow_fault(), which sets them. Leaves are 4 KiB, or 2 MiB where both
  * the guest's entry and the machine memory under it are large. G is never
- * set (R15), and the cache bits are left at write-back: all of it is RAM.
+ * set (R15); the cache bits are those of the memory: RAM is write-back,
+ * devices are uncached. Bits of P2M_KIND are kept in leaves.
  *
  * Everything here runs under the lock of the tree. Whoever takes rights away
  * notes it in the garbage; garbage_finish() shoots down before unlocking.
@@ -32,8 +33,10 @@ void *shadow_page_alloc(struct domain *d)
 	    d->shadow.page_limit)
 		goto err;
 	page = page_alloc();
-	if (page)
+	if (page) {
+		frame_promise(-1);
 		return page;
+	}
 err:
 	__atomic_fetch_sub(&d->shadow.page_count, 1, __ATOMIC_RELAXED);
 	return NULL;
@@ -42,6 +45,7 @@ err:
 void shadow_page_free(struct domain *d, void *page)
 {
 	page_free(page);
+	frame_promise(1);
 	__atomic_fetch_sub(&d->shadow.page_count, 1, __ATOMIC_RELAXED);
 }
 
@@ -64,16 +68,6 @@ static void garbage_add(struct garbage *g, u64 *page)
 	g->page[g->count++] = page;
 }
 
-static bool is_leaf(u64 e, int level)
-{
-	return level == 1 || (level < 4 && (e & PTE_PS));
-}
-
-static u64 *table_of(u64 e)
-{
-	return mpa_to_virt(e & PTE_ADDR);
-}
-
 /* Removes what *e points to; the entry goes first. */
 static void zap(u64 *e, int level, struct garbage *g)
 {
@@ -85,9 +79,9 @@ static void zap(u64 *e, int level, struct garbage *g)
 		return;
 	WRITE_ONCE(*e, 0);
 	g->flush = true;
-	if (is_leaf(old, level))
+	if (pte_is_leaf(old, level))
 		return;
-	table = table_of(old);
+	table = pte_table(old);
 	if (level > 2) /* below level 2 there are only leaves */
 		for (i = 0; i < 512; i++)
 			zap(&table[i], level - 1, g);
@@ -122,9 +116,36 @@ void tree_clear(struct tree *t, unsigned int from, unsigned int to,
 			zap_top(t, i, g);
 		} else if (t->top[i] & PTE_P) {
 			for (j = 0; j < 512; j++)
-				zap(&table_of(t->top[i])[j], 3, g);
+				zap(&pte_table(t->top[i])[j], 3, g);
 		}
 	}
+}
+
+static void purge(u64 *table, int level, struct garbage *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < 512; i++) {
+		u64 e = table[i];
+
+		if (!(e & PTE_P))
+			continue;
+		if (!pte_is_leaf(e, level))
+			purge(pte_table(e), level - 1, g);
+		else if (e & P2M_FOREIGN &&
+			 !(READ_ONCE(*frame_maps(e & PTE_ADDR)) & FRAME_SHOWN))
+			zap(&table[i], level, g);
+	}
+}
+
+void tree_purge(struct tree *t, struct garbage *g)
+{
+	unsigned int i = t->root ? 0 : LODGE_SLOT_LAST + 1;
+	unsigned int end = t->root ? 256 : 512;
+
+	for (; i < end; i++)
+		if (t->top[i] & PTE_P)
+			purge(pte_table(t->top[i]), 3, g);
 }
 
 /*
@@ -145,25 +166,27 @@ static __hot void set_leaf(u64 *e, u64 leaf, struct garbage *g)
 }
 
 /*
- * p2m_lookup_order(), remembering the last 2 MiB piece: neighbours are most
- * often in the same. The p2m does not change while the tree is locked.
+ * p2m_get(), remembering the last 2 MiB piece: neighbours are most often in
+ * the same. Who changes the p2m locks the tree afterwards, to flush it, so for
+ * as long as it is locked the old answer will do.
  */
-static mpa_t lookup(struct tree *t, gpa_t gpa, unsigned int *order)
+static bool lookup(struct tree *t, gpa_t gpa, struct p2m_entry *e)
 {
 	gpa_t piece = gpa & ~(LARGE_SIZE - 1);
-	mpa_t mpa;
 
-	if (t->piece_valid && t->piece_gpa == piece) {
-		*order = LARGE_ORDER;
-		return t->piece_mpa + (gpa - piece);
-	}
-	mpa = p2m_lookup_order(&t->d->p2m, gpa, order);
-	if (mpa != INVALID_MPA && *order == LARGE_ORDER) {
+	if (!t->piece_valid || t->piece_gpa != piece) {
+		if (!p2m_get(&t->d->p2m, gpa, e))
+			return false;
+		if (e->order != LARGE_ORDER)
+			return true;
 		t->piece_valid = true;
 		t->piece_gpa = piece;
-		t->piece_mpa = mpa - (gpa - piece);
+		t->piece = *e;
+		t->piece.mpa -= gpa - piece;
 	}
-	return mpa;
+	*e = t->piece;
+	e->mpa += gpa - piece;
+	return true;
 }
 
 /*
@@ -172,20 +195,22 @@ static mpa_t lookup(struct tree *t, gpa_t gpa, unsigned int *order)
  */
 static __hot u64 make_leaf(struct tree *t, u64 ge, int level, u64 upper)
 {
-	u64 size = pt_size(level), leaf;
-	unsigned int order;
-	mpa_t mpa;
+	struct p2m_entry e;
+	u64 leaf;
 
-	if ((ge & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+	if ((ge & (PTE_P | PTE_A)) != (PTE_P | PTE_A) ||
+	    !lookup(t, ge & PTE_ADDR & ~(pt_size(level) - 1), &e) ||
+	    (level == 2 && e.order != LARGE_ORDER))
 		return 0;
-	mpa = lookup(t, ge & PTE_ADDR & ~(size - 1), &order);
-	if (mpa == INVALID_MPA || (level == 2 && order != LARGE_ORDER))
-		return 0;
-	DEBUG_BUG_ON(frame_owner(mpa) != t->d->id);
-	leaf = mpa | PTE_P | PTE_A | PTE_D | (upper & ge & PTE_U) |
-	       ((upper | ge) & PTE_NX);
-	if (upper & ge & PTE_W & (ge & PTE_D ? ~0UL : 0UL))
-		leaf |= PTE_W;
+	DEBUG_BUG_ON(!(e.flags & P2M_KIND) && frame_owner(e.mpa) != t->d->id);
+	if (e.flags & P2M_FOREIGN && t->root)
+		WRITE_ONCE(t->root->foreign, true);
+	leaf = e.mpa | PTE_P | PTE_A | PTE_D | pte_rights(upper, ge) |
+	       (e.flags & P2M_KIND);
+	if (!(ge & PTE_D) || e.flags & P2M_READ_ONLY)
+		leaf &= ~PTE_W;
+	if (e.flags & P2M_DEVICE)
+		leaf |= PTE_PCD | PTE_PWT | PTE_NX;
 	if (level == 2)
 		leaf |= PTE_PS;
 	return leaf;
@@ -201,7 +226,7 @@ static __hot u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
 		u64 *e = &table[pt_index(va, level)];
 		void *page;
 
-		if ((*e & PTE_P) && is_leaf(*e, level))
+		if ((*e & PTE_P) && pte_is_leaf(*e, level))
 			zap(e, level, g);
 		if (!(*e & PTE_P)) {
 			page = shadow_page_alloc(t->d);
@@ -210,7 +235,7 @@ static __hot u64 *descend(struct tree *t, gva_t va, int to, struct garbage *g)
 			smp_wmb(); /* an empty table, then who points to it */
 			WRITE_ONCE(*e, virt_to_mpa(page) | TABLE_FLAGS);
 		}
-		table = table_of(*e);
+		table = pte_table(*e);
 	}
 	return table;
 }
@@ -242,8 +267,15 @@ static __hot void fill_window(struct tree *t, u64 *table, gva_t va,
 	}
 }
 
+/* The memory itself may allow less than the guest's tables. */
+static bool denies(u64 leaf, u32 error)
+{
+	return (error & PF_W && !(leaf & PTE_W)) ||
+	       (error & PF_I && leaf & PTE_NX);
+}
+
 int __hot tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
-		    struct garbage *g, struct lodge_counters *count)
+		    u32 error, struct garbage *g, struct lodge_counters *count)
 {
 	u64 ge = (w->entry[w->level] & ~PTE_ADDR) | (w->gpa & PAGE_MASK);
 	u64 *table, leaf;
@@ -251,19 +283,19 @@ int __hot tree_fill(struct tree *t, gva_t va, const struct guest_walk *w,
 	count->fills++;
 	if (w->level >= 2) {
 		leaf = make_leaf(t, ge, 2, w->upper);
-		if (leaf) {
+		if (leaf && !denies(leaf, error)) {
 			table = descend(t, va, 2, g);
 			if (!table)
 				return -LODGE_ENOMEM;
 			table += pt_index(va, 2);
-			if ((*table & PTE_P) && !is_leaf(*table, 2))
+			if ((*table & PTE_P) && !pte_is_leaf(*table, 2))
 				zap(table, 2, g);
 			set_leaf(table, leaf, g);
 			return 0;
 		}
 	}
 	leaf = make_leaf(t, ge, 1, w->upper);
-	if (!leaf)
+	if (!leaf || denies(leaf, error))
 		return -LODGE_EFAULT;
 	table = descend(t, va, 1, g);
 	if (!table)
@@ -327,8 +359,9 @@ static void prefill(struct prefill *p, u64 *guest, int level, gva_t base,
 	unsigned int n = level == 4 ? 256 : 512, k, i;
 
 	for (k = 0; k < n && p->leaves && p->tables; k++) {
-		u64 e, perm;
+		gva_t at;
 		mpa_t mpa;
+		u64 e;
 
 		i = p->down ? n - 1 - k : k;
 		e = read_accessed(&guest[i]);
@@ -338,13 +371,13 @@ static void prefill(struct prefill *p, u64 *guest, int level, gva_t base,
 		if (mpa == INVALID_MPA)
 			continue;
 		p->tables--;
-		perm = (upper & e & (PTE_W | PTE_U)) | ((upper | e) & PTE_NX);
+		at = base + i * pt_size(level);
 		if (level > 2)
-			prefill(p, mpa_to_virt(mpa), level - 1,
-				base + i * pt_size(level), perm);
+			prefill(p, mpa_to_virt(mpa), level - 1, at,
+				pte_rights(upper, e));
 		else
-			prefill_table(p, base + i * pt_size(level),
-				      mpa_to_virt(mpa), perm);
+			prefill_table(p, at, mpa_to_virt(mpa),
+				      pte_rights(upper, e));
 	}
 }
 
@@ -382,13 +415,10 @@ static u64 view_entry(const struct view *v, int level, unsigned int i)
 static struct view view_below(struct domain *d, const struct view *v, u64 ge,
 			      int level)
 {
-	struct view below = {
-		.upper = (v->upper & ge & (PTE_W | PTE_U)) |
-			 ((v->upper | ge) & PTE_NX),
-	};
+	struct view below = { .upper = pte_rights(v->upper, ge) };
 	mpa_t mpa;
 
-	if (v->large || is_leaf(ge, level)) {
+	if (v->large || pte_is_leaf(ge, level)) {
 		/* the PAT bit of a large leaf lies within its address */
 		below.large = (ge & ~PTE_ADDR) |
 			      (ge & PTE_ADDR & ~(pt_size(level) - 1));
@@ -417,15 +447,15 @@ static __hot void resync_table(struct tree *t, u64 *table, int level,
 		if (!(*e & PTE_P))
 			continue;
 		ge = view_entry(v, level, i);
-		if (is_leaf(*e, level)) {
-			if (level > 1 && !v->large && !is_leaf(ge, level))
+		if (pte_is_leaf(*e, level)) {
+			if (level > 1 && !v->large && !pte_is_leaf(ge, level))
 				ge = 0; /* the guest has split it */
 			set_leaf(e, make_leaf(t, ge, level, v->upper), g);
 			continue;
 		}
 		below = view_below(t->d, v, ge, level);
 		if ((ge & PTE_P) && (below.table || below.large))
-			resync_table(t, table_of(*e), level - 1,
+			resync_table(t, pte_table(*e), level - 1,
 				     base + i * size, first, last, &below, g);
 		else
 			zap(e, level, g);
@@ -448,7 +478,7 @@ void __hot tree_resync(struct tree *t, gva_t first, gva_t last,
 			continue;
 		below = ge & PTE_PS ? none : view_below(t->d, &v, ge, 4);
 		if ((ge & PTE_P) && below.table)
-			resync_table(t, table_of(t->top[slot]), 3,
+			resync_table(t, pte_table(t->top[slot]), 3,
 				     canon | (u64)slot << 39, first, last,
 				     &below, g);
 		else

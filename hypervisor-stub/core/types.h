@@ -35,8 +35,8 @@ typedef u64 gva_t; /* guest-virtual address */
 #endif
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a) (((x) + ((a) - 1)) & ~((__typeof__(x))(a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
+#define ALIGN_UP(x, a) (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define BIT(n) (1UL << (n))
@@ -48,7 +48,7 @@ typedef u64 gva_t; /* guest-virtual address */
 #define smp_wmb() barrier() /* x86 keeps stores in order */
 
 #define container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+	((type *)((char *)(ptr)-offsetof(type, member)))
 #define __packed __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 /* On the way of most entries: put side by side, to touch few pages. */

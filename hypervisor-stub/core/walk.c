@@ -8,12 +8,10 @@
 #include "domain.h"
 #include "frame.h"
 
-#define PERM_AND (PTE_W | PTE_U)
-
 bool __hot guest_walk(struct domain *d, gpa_t root, gva_t va,
 		      struct guest_walk *w)
 {
-	u64 perm = PERM_AND;
+	u64 perm = PTE_W | PTE_U;
 	gpa_t table = root;
 	int level;
 
@@ -34,8 +32,8 @@ bool __hot guest_walk(struct domain *d, gpa_t root, gva_t va,
 		if (!(e & PTE_P))
 			return false;
 		w->upper = perm;
-		perm = (perm & e & PERM_AND) | ((perm | e) & PTE_NX);
-		if (level == 1 || (level < 4 && (e & PTE_PS))) {
+		perm = pte_rights(perm, e);
+		if (pte_is_leaf(e, level)) {
 			w->level = level;
 			w->perm = perm;
 			w->gpa = (e & PTE_ADDR & ~(size - 1)) |

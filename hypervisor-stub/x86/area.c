@@ -29,8 +29,13 @@ extern char stub_lma[];
 
 static u64 idt[512] __aligned(4096);
 
-static void set_gate(unsigned int vec, u64 handler, u8 type, u8 ist)
+static void set_gate(unsigned int vec, u8 dpl, u8 ist)
 {
+	u64 handler = vec == LODGE_VEC_LOAD_ROOT ?
+			      stub_addr_load_root :
+			      stub_addr_isr_table + 16 * vec;
+	u8 type = GATE_INTERRUPT | GATE_DPL(dpl);
+
 	idt[2 * vec] = (handler & 0xffff) | (u64)SEL_HV_CODE << 16 |
 		       (u64)ist << 32 | (u64)type << 40 |
 		       ((handler >> 16) & 0xffff) << 48;
@@ -51,21 +56,14 @@ void entry_area_setup(void)
 	unsigned int i;
 
 	for (i = 0; i < 256; i++)
-		set_gate(i, stub_addr_isr_table + 16 * i, GATE_INTERRUPT, 0);
+		set_gate(i, 0, 0);
 	for (i = 0; i < ARRAY_SIZE(user_vectors); i++)
-		set_gate(user_vectors[i],
-			 stub_addr_isr_table + 16 * user_vectors[i],
-			 GATE_INTERRUPT | GATE_DPL(3), 0);
+		set_gate(user_vectors[i], 3, 0);
 	for (i = 0; i < ARRAY_SIZE(ist); i++)
-		set_gate(ist[i][0], stub_addr_isr_table + 16 * ist[i][0],
-			 GATE_INTERRUPT, ist[i][1]);
-	set_gate(LODGE_VEC_HYPERCALL,
-		 stub_addr_isr_table + 16 * LODGE_VEC_HYPERCALL,
-		 GATE_INTERRUPT | GATE_DPL(1), 0);
-	set_gate(LODGE_VEC_IRET, stub_addr_isr_table + 16 * LODGE_VEC_IRET,
-		 GATE_INTERRUPT | GATE_DPL(1), 0);
-	set_gate(LODGE_VEC_LOAD_ROOT, stub_addr_load_root,
-		 GATE_INTERRUPT | GATE_DPL(1), 0);
+		set_gate(ist[i][0], 0, ist[i][1]);
+	set_gate(LODGE_VEC_HYPERCALL, 1, 0);
+	set_gate(LODGE_VEC_IRET, 1, 0);
+	set_gate(LODGE_VEC_LOAD_ROOT, 1, 0);
 }
 
 static void fill_gdt(u64 *gdt)
@@ -106,28 +104,19 @@ static void map(struct entry_area *a, u64 off, const void *page, u64 flags)
 /* host: the area of a processor, whose GDT `ltr` must be able to write. */
 static int area_init(struct entry_area *a, bool host)
 {
+	void **page = (void **)a;
 	unsigned int i;
 
 	memset(a, 0, sizeof(*a));
-	a->l3 = page_alloc();
-	a->l2 = page_alloc();
-	a->l1 = page_alloc();
-	a->gdt = page_alloc();
-	a->cfg = page_alloc();
-	a->stack = page_alloc();
-	if (!a->l3 || !a->l2 || !a->l1 || !a->gdt || !a->cfg || !a->stack)
-		goto err;
-	for (i = 0; i < AREA_IST_PAGES; i++) {
-		a->ist[i] = page_alloc();
-		if (!a->ist[i])
-			goto err;
+	for (i = 0; i < sizeof(*a) / sizeof(*page); i++) {
+		if (host && &page[i] == &a->vcpu_page)
+			continue;
+		page[i] = page_alloc();
+		if (!page[i]) {
+			entry_area_destroy(a);
+			return -LODGE_ENOMEM;
+		}
 	}
-	if (!host) {
-		a->vcpu_page = page_alloc();
-		if (!a->vcpu_page)
-			goto err;
-	}
-
 	fill_gdt(a->gdt);
 	a->l3[0] = virt_to_mpa(a->l2) | PTE_P | PTE_W | PTE_A;
 	a->l2[0] = virt_to_mpa(a->l1) | PTE_P | PTE_W | PTE_A;
@@ -142,9 +131,6 @@ static int area_init(struct entry_area *a, bool host)
 	if (!host)
 		map(a, AREA_VCPU_OFF, a->vcpu_page, PTE_NX | PTE_W);
 	return 0;
-err:
-	entry_area_destroy(a);
-	return -LODGE_ENOMEM;
 }
 
 int entry_area_init_vcpu(struct vcpu *v)
@@ -175,22 +161,17 @@ void entry_cfg_set_host(struct entry_cfg *c, const struct pcpu *p)
 {
 	c->host_cr3 = virt_to_mpa(p->pml4);
 	c->host_stack = (u64)p->stack + STACK_SIZE;
-	c->nmi_stack = (u64)p->nmi_stack + STACK_SIZE;
-	c->mc_stack = (u64)p->mc_stack + STACK_SIZE;
-	c->db_stack = (u64)p->db_stack + STACK_SIZE;
-	c->df_stack = (u64)p->df_stack + STACK_SIZE;
+	for (unsigned int i = 0; i < AREA_IST_PAGES; i++)
+		c->ist_stack[i] = (u64)p->ist_stack[i] + STACK_SIZE;
 }
 
 void entry_area_destroy(struct entry_area *a)
 {
-	void *pages[] = { a->l3, a->l2, a->l1, a->gdt, a->cfg, a->stack,
-			  a->vcpu_page, a->ist[0], a->ist[1], a->ist[2],
-			  a->ist[3] };
-	unsigned int i;
+	void **page = (void **)a; /* it consists of pages */
 
-	for (i = 0; i < ARRAY_SIZE(pages); i++)
-		if (pages[i])
-			page_free(pages[i]);
+	for (unsigned int i = 0; i < sizeof(*a) / sizeof(*page); i++)
+		if (page[i])
+			page_free(page[i]);
 	memset(a, 0, sizeof(*a));
 }
 

@@ -36,6 +36,34 @@
 #define PTE_NX (1UL << 63)
 #define PTE_ADDR 0x000ffffffffff000UL
 
+static inline unsigned int pt_index(u64 va, int level)
+{
+	return (va >> (PAGE_SHIFT + 9 * (level - 1))) & 511;
+}
+
+/* Bytes that an entry of this level covers. */
+static inline u64 pt_size(int level)
+{
+	return 1UL << (PAGE_SHIFT + 9 * (level - 1));
+}
+
+static inline bool pte_is_leaf(u64 e, int level)
+{
+	return level == 1 || (level < 4 && (e & PTE_PS));
+}
+
+/* The rights (W, U, NX) of an entry and of the levels above it together. */
+static inline u64 pte_rights(u64 upper, u64 e)
+{
+	return (upper & e & (PTE_W | PTE_U)) | ((upper | e) & PTE_NX);
+}
+
+/* The table that e names; all of memory is mapped at its own address. */
+static inline u64 *pte_table(u64 e)
+{
+	return (u64 *)(e & PTE_ADDR);
+}
+
 /* #PF error code */
 #define PF_P (1U << 0)
 #define PF_W (1U << 1)

@@ -8,6 +8,7 @@
 
 #include <lodge/abi.h>
 #include "../core/types.h"
+#include "cpu.h"
 
 /* Those that cpu.h does not need. */
 #define CR0_PE (1UL << 0)
@@ -35,8 +36,7 @@
 
 /* What a guest finds in CR0, CR4 and the PAT MSR when it starts. */
 #define GUEST_CR0 0x80050033UL
-#define GUEST_CR4 \
-	(CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define GUEST_CR4 (CR4_PSE | CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 #define GUEST_PAT 0x0407050600070106UL
 
 struct vcpu;
@@ -109,9 +109,12 @@ s64 do_cpuid(struct vcpu *v, u64 leaf, u64 sub, u64 gpa);
 extern bool cpuid_hides_fast_strings;
 extern bool host_is_tcg; /* QEMU's emulator executes us */
 /* LODGE_FEATURE_* of this build: for CPUID and the start information. */
-#define LODGE_FEATURES                                      \
-	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK | \
-	 LODGE_FEATURE_STEAL | LODGE_FEATURE_KERNEL_FAULTS)
+#define LODGE_FEATURES                                       \
+	(LODGE_FEATURE_STUB_ROOTS | LODGE_FEATURE_PVCLOCK |  \
+	 LODGE_FEATURE_STEAL | LODGE_FEATURE_KERNEL_FAULTS | \
+	 LODGE_FEATURE_CHANNELS | LODGE_FEATURE_MEMORY |     \
+	 LODGE_FEATURE_GRANTS | LODGE_FEATURE_REQUESTS |     \
+	 LODGE_FEATURE_REPORT | LODGE_FEATURE_DEVICES)
 
 /* --- fpu.c; a processor is either between restore and save, or not --- */
 void fpu_init_cpu(void); /* CR4, XCR0, on each processor */
@@ -137,6 +140,12 @@ bool debugreg_trap(struct vcpu *v);
 /* #DB in ring 0: a guest's breakpoint met an address of ours; disarm it. */
 void debugreg_host_trap(void);
 
+/* --- callbacks.c --- */
+/* LODGE_HC_SET_CALLBACKS. */
+s64 do_set_callbacks(struct vcpu *v, u64 gpa);
+/* As before SET_CALLBACKS; v does not run. */
+void callbacks_reset(struct vcpu *v);
+
 /* --- desc.c: GDT slots and LDT --- */
 /* Checks and normalises (accessed bit) one descriptor; R14. */
 bool desc_check(u64 *desc, bool allow_absent);
@@ -151,6 +160,12 @@ static inline bool is_hypervisor_va(gva_t va)
 	const gva_t size = (LODGE_SLOT_LAST + 1UL - LODGE_SLOT_FIRST) << 39;
 
 	return va - LODGE_AREA_BASE < size;
+}
+
+/* A place for code of a guest's kernel. */
+static inline bool is_kernel_va(gva_t va)
+{
+	return va >> 63 && is_canonical(va) && !is_hypervisor_va(va);
 }
 
 #endif

@@ -8,6 +8,7 @@
  * saved with the vCPU, so what a later processor adds stays hidden. Left out
  * for good are what needs ring 0 (SMAP, XSAVES, MWAIT, LKGS), what would make
  * a subsystem start that a guest does not have (APIC, MTRR, MCA, ACPI, PMU),
+ * SYSENTER, which faults (R13),
  * speculation controls, PKU (PKRU is not switched) and AVX-512.
  *
  * Policy: an emulator implements REP MOVS slowly, so `emulator` hides ERMS
@@ -27,8 +28,8 @@
 
 #define BIT32(n) (1U << (n))
 
-/* Leaf 1, edx: FPU to CX8, SEP, PGE, CMOV to PSE36, CLFSH, MMX to SS */
-#define L1_EDX 0x0f8ba97fU
+/* Leaf 1, edx: FPU to CX8, PGE, CMOV to PSE36, CLFSH, MMX to SS */
+#define L1_EDX 0x0f8ba17fU
 /* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1/2 MOVBE POPCNT AES XSAVE F16C RDRAND */
 #define L1_ECX 0x66d83203U
 #define L1_ECX_OSXSAVE BIT32(27)

@@ -75,30 +75,26 @@ static bool emulate_hlt(struct vcpu *v)
 	return true;
 }
 
-static bool read_cr(struct vcpu *v, unsigned int n, u64 *value)
+/* Where the guest's view of a control register is; NULL: no such register. */
+static u64 *cr_slot(struct vcpu *v, unsigned int n)
 {
-	switch (n) {
-	case 0:
-		*value = v->arch.cr0;
-		return true;
-	case 2:
-		*value = READ_ONCE(v->page->cr2);
-		return true;
-	case 3:
-		*value = v->root->gpa;
-		return true;
-	case 4:
-		*value = v->arch.cr4;
-		return true;
-	default:
-		return false;
-	}
+	return n == 0 ? &v->arch.cr0 :
+	       n == 2 ? &v->page->cr2 :
+	       n == 4 ? &v->arch.cr4 :
+			NULL;
 }
 
-/*
- * MOV to CR3 flushes, so unlike LOAD_ROOT it has to make the shadow of the
- * new root's user half agree with the tables.
- */
+static bool read_cr(struct vcpu *v, unsigned int n, u64 *value)
+{
+	const u64 *slot = cr_slot(v, n);
+
+	if (slot)
+		*value = READ_ONCE(*slot);
+	else if (n == 3)
+		*value = v->root->gpa;
+	return slot || n == 3;
+}
+
 static bool write_guest_cr3(struct vcpu *v, u64 value)
 {
 	const gpa_t gpa = value & PTE_ADDR;
@@ -117,42 +113,26 @@ static bool write_guest_cr3(struct vcpu *v, u64 value)
 
 static bool write_cr(struct vcpu *v, unsigned int n, u64 value)
 {
-	switch (n) {
-	case 0:
-		if (value & ~CR0_ALLOWED || (value & CR0_NEEDED) != CR0_NEEDED)
-			return false;
-		v->arch.cr0 = value;
-		return true;
-	case 2:
-		WRITE_ONCE(v->page->cr2, value);
-		return true;
-	case 3:
+	static const u64 allowed[] = { CR0_ALLOWED, 0, ~0UL, 0, CR4_ALLOWED };
+	static const u64 needed[] = { CR0_NEEDED, 0, 0, 0, CR4_NEEDED };
+	u64 *slot = cr_slot(v, n);
+
+	if (n == 3)
 		return write_guest_cr3(v, value);
-	case 4:
-		if (value & ~CR4_ALLOWED || (value & CR4_NEEDED) != CR4_NEEDED)
-			return false;
-		v->arch.cr4 = value;
-		return true;
-	default:
+	if (!slot || value & ~allowed[n] || (value & needed[n]) != needed[n])
 		return false;
-	}
+	WRITE_ONCE(*slot, value);
+	return true;
 }
 
 static bool read_dr(struct vcpu *v, unsigned int n, u64 *value)
 {
-	switch (n) {
-	case 0 ... 3:
-		*value = v->arch.dr[n];
-		return true;
-	case 6:
-		*value = READ_ONCE(v->page->dr6);
-		return true;
-	case 7:
-		*value = v->arch.dr7;
-		return true;
-	default:
+	if (n >= 4 && n != 6 && n != 7)
 		return false;
-	}
+	*value = n < 4	? v->arch.dr[n] :
+		 n == 6 ? READ_ONCE(v->page->dr6) :
+			  v->arch.dr7;
+	return true;
 }
 
 static u64 operand_address(const struct vcpu *v, const struct insn *insn)

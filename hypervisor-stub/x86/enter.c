@@ -12,6 +12,7 @@
  * are constants, flags keep IF set and IOPL 0.
  */
 #include "../core/domain.h"
+#include "../core/frame.h"
 #include "../core/printk.h"
 #include "../core/time.h"
 #include "cpu.h"
@@ -79,16 +80,50 @@ static void segs_prepare(struct vcpu *v)
 	v->arch.segs_fresh = false;
 }
 
+/*
+ * Two vCPUs that wait for each other in turn: a halted processor takes an
+ * interrupt to wake, and on an emulator a thread of its host, 30 us in all. So
+ * who was not idle for long last time looks out for work before it halts.
+ */
+#define POLL_NS 60000
+#define POLL_IF_IDLE_NS 250000
+
+/* True if it did: a kick may have come, that was not for the scheduler. */
+static bool poll(struct pcpu *p, u64 start)
+{
+	if (p->idle_last > POLL_IF_IDLE_NS || pcpu_count == 1 ||
+	    time_now() - start >= POLL_NS)
+		return false;
+	/* Pairs with run_queue_resched(), which then sends no interrupt. */
+	__atomic_store_n(&p->polling, true, __ATOMIC_SEQ_CST);
+	__asm__ volatile("sti" ::: "memory");
+	while (!sched_need_resched() && time_now() - start < POLL_NS)
+		cpu_relax();
+	__asm__ volatile("cli" ::: "memory");
+	__atomic_store_n(&p->polling, false, __ATOMIC_SEQ_CST);
+	return true;
+}
+
 static void idle(struct pcpu *p)
 {
 	u64 start = time_now();
 
 	domain_reap();
 	while (!sched_need_resched()) {
-		__asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
+		frame_collect();
+		__atomic_store_n(&p->mode, PCPU_IDLE, __ATOMIC_SEQ_CST);
+		if (!poll(p, start)) {
+			if (frame_retired()) /* not for long */
+				irq_window();
+			else
+				__asm__ volatile("sti\n\thlt\n\tcli" ::
+							 : "memory");
+		}
+		__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_SEQ_CST);
 		domain_reap();
 	}
-	p->idle_ns += time_now() - start;
+	p->idle_last = time_now() - start;
+	p->idle_ns += p->idle_last;
 }
 
 /* Lets the scheduler decide; returns what is current now, or NULL. */
@@ -172,6 +207,7 @@ static void __hot __noreturn __attribute__((used)) guest_loop(void)
 	for (;;) {
 		v = p->current;
 		domain_reap();
+		frame_collect();
 		if (v && domain_is_dying(v->domain))
 			sched_self_wants(v, SCHED_WANT_OFFLINE);
 		if (!v || sched_need_resched() ||
@@ -181,6 +217,8 @@ static void __hot __noreturn __attribute__((used)) guest_loop(void)
 				idle(p);
 				continue;
 			}
+			/* the one before may have been its domain's last */
+			domain_reap();
 			if (domain_is_dying(v->domain))
 				continue;
 		}
@@ -196,7 +234,7 @@ void __hot guest_return(void)
 {
 	u64 top = (u64)this_pcpu()->stack + STACK_SIZE;
 
-	DEBUG_BUG_ON(this_pcpu()->lock_depth);
+	DEBUG_BUG_ON(this_pcpu()->locks_held);
 	__asm__ volatile("movq %0, %%rsp\n\t"
 			 "xorl %%ebp, %%ebp\n\t"
 			 "call guest_loop" ::"r"(top)

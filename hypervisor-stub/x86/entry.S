@@ -274,16 +274,16 @@ ist_entry:
 	movq	%cr3, %rbx
 	movq	%rsp, %rbp
 	movq	REGS_VECTOR(%rsp), %rdi
-	movq	CFG(CFG_NMI_STACK), %rcx
+	movq	CFG(CFG_IST_STACK(IST_NMI)), %rcx
 	cmpl	$2, %edi
 	je	1f
-	movq	CFG(CFG_MC_STACK), %rcx
+	movq	CFG(CFG_IST_STACK(IST_MC)), %rcx
 	cmpl	$18, %edi
 	je	1f
-	movq	CFG(CFG_DB_STACK), %rcx
+	movq	CFG(CFG_IST_STACK(IST_DB)), %rcx
 	cmpl	$1, %edi
 	je	1f
-	movq	CFG(CFG_DF_STACK), %rcx
+	movq	CFG(CFG_IST_STACK(IST_DF)), %rcx
 1:	movq	CFG(CFG_HOST_CR3), %rax
 	movq	%rax, %cr3
 	movq	%rcx, %rsp

@@ -17,7 +17,6 @@
 #define AREA_VCPU_OFF 0x5000 /* the vCPU page; absent in a processor's area */
 #define AREA_STACK_OFF 0x6000 /* RSP0 and RSP1 point to its end */
 #define AREA_IST_OFF 0x7000 /* four pages: NMI, #MC, #DB, #DF */
-#define AREA_IST_PAGES 4
 #define AREA_LDT_OFF 0x10000 /* sixteen pages */
 
 #define SEL_HV_CODE 0x80
@@ -34,10 +33,7 @@
 /* struct entry_cfg */
 #define CFG_HOST_CR3 0x00
 #define CFG_HOST_STACK 0x08
-#define CFG_NMI_STACK 0x10
-#define CFG_MC_STACK 0x18
-#define CFG_DB_STACK 0x20
-#define CFG_DF_STACK 0x28
+#define CFG_IST_STACK(ist) (0x08 + 8 * (ist)) /* IST_NMI to IST_DF */
 #define CFG_DIRECT 0x30 /* 32 bytes */
 #define CFG_SYSCALL_FRAME 0x50
 #define CFG_SYSCALL32_FRAME 0x78
@@ -75,7 +71,7 @@ struct entry_root {
  */
 struct entry_cfg {
 	mpa_t host_cr3; /* of the processor that the vCPU runs on */
-	u64 host_stack, nmi_stack, mc_stack, db_stack, df_stack; /* tops */
+	u64 host_stack, ist_stack[AREA_IST_PAGES]; /* tops */
 	u64 direct[4]; /* bitmap of vectors handed from ring 3 to ring 1 */
 	struct iret_frame syscall, syscall32, exception;
 	/* Loaded on the way into the guest when another vCPU ran before. */

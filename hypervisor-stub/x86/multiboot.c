@@ -251,6 +251,17 @@ static void parse_mb2(u32 info)
 	}
 }
 
+/* What is no RAM; in any order, perhaps twice. */
+static void copy_reserved(void)
+{
+	for (unsigned int i = 0; i < raw_count; i++)
+		if (raw[i].type != 1 &&
+		    boot_info.reserved_count < BOOT_MAX_RESERVED)
+			boot_info.reserved[boot_info.reserved_count++] =
+				(struct boot_region){ raw[i].start,
+						      raw[i].end };
+}
+
 void multiboot_parse(u32 magic, u32 info)
 {
 	if (magic == MB1_BOOT_MAGIC)
@@ -260,6 +271,7 @@ void multiboot_parse(u32 magic, u32 info)
 	else
 		panic("not started by a Multiboot loader (eax = %x)", magic);
 	sort_regions();
+	copy_reserved();
 	if (!boot_info.region_count)
 		panic("the boot loader gave no memory map");
 }

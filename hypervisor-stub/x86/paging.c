@@ -45,7 +45,7 @@ static u64 *table_below(u64 *e)
 	if (!(*e & PTE_P))
 		*e = virt_to_mpa(new_table()) | RIGHTS_TABLE;
 	BUG_ON(*e & PTE_PS);
-	return mpa_to_virt(*e & PTE_ADDR);
+	return pte_table(*e);
 }
 
 static u64 ram_rights(mpa_t a)

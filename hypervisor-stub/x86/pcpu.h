@@ -19,6 +19,7 @@ struct vcpu;
 enum pcpu_mode {
 	PCPU_HOST, /* in the hypervisor: no guest translation is in use */
 	PCPU_GUEST, /* may use translations of current's domain */
+	PCPU_IDLE, /* waits for an interrupt */
 };
 
 struct pcpu {
@@ -28,15 +29,16 @@ struct pcpu {
 	struct vcpu *current; /* vCPU whose state is loaded, NULL: idle */
 	enum pcpu_mode mode; /* read by other processors; see shootdown */
 	struct domain *domain; /* whose translations, when in guest mode */
+	u64 grace; /* newest grace period that it has seen begun; retire.c */
 	u64 entry_count; /* entries from guest mode; read by others */
 	bool need_resched;
 	u64 *pml4; /* hypervisor's tables, slot 256 is this processor's */
 	struct entry_area area;
 	void *stack; /* lowest address of the main stack */
-	void *nmi_stack, *mc_stack, *db_stack, *df_stack;
-	u8 lock_depth; /* debug: locks held, by level */
-	u8 lock_held[8];
-	u64 idle_ns;
+	void *ist_stack[AREA_IST_PAGES]; /* IST_NMI - 1 and so on */
+	u32 locks_held; /* debug: a bit for each level */
+	u64 idle_ns, idle_last; /* in all; the last time */
+	bool polling; /* idle, and sees need_resched without an interrupt */
 	u64 dr_active; /* guest breakpoints are loaded in DR0 to DR3, DR7 */
 };
 

@@ -11,6 +11,8 @@
 /* Physical vectors of the hypervisor. */
 #define VEC_IRQ_BASE 0x20
 #define VEC_SERIAL 0x24
+#define VEC_DEVICE_FIRST 0x30 /* of devices; physdev.c */
+#define VEC_DEVICE_LAST 0xdf
 #define VEC_KICK 0xe0 /* IPI: come out of the guest, look around */
 #define VEC_TIMER 0xe1 /* local APIC timer */
 #define VEC_SPURIOUS 0xef
@@ -18,6 +20,7 @@
 /* --- multiboot.c: what the loader said, of either version --- */
 #define BOOT_MAX_MODULES 64
 #define BOOT_MAX_REGIONS 128
+#define BOOT_MAX_RESERVED 16
 #define BOOT_CMDLINE 16384
 
 struct boot_region {
@@ -30,6 +33,8 @@ struct boot_info {
 	struct boot_region module[BOOT_MAX_MODULES];
 	unsigned int region_count;
 	struct boot_region region[BOOT_MAX_REGIONS]; /* RAM; sorted */
+	unsigned int reserved_count;
+	struct boot_region reserved[BOOT_MAX_RESERVED]; /* by firmware */
 	mpa_t rsdp; /* 0: search */
 };
 
@@ -37,6 +42,21 @@ extern struct boot_info boot_info;
 
 /* Copies everything out of loader memory. magic and info as left in eax, ebx */
 void multiboot_parse(u32 magic, u32 info);
+
+/* --- layout.c: where things stand in memory --- */
+/* What the control domain gets, held for it; whole pieces of 2 MiB, or 0. */
+extern struct boot_region control_memory;
+/* Never a device's: I/O APICs, and local APICs with the target of MSIs. */
+extern const struct boot_region no_device[2];
+/* All RAM goes to the allocator but for modules, control_memory, and us. */
+void layout_init(void);
+/* Memory that could not be touched before paging_init(). */
+void layout_add_high(void);
+/* The modules are needed no more. */
+void layout_free_modules(void);
+const struct boot_region *layout_module(s64 index); /* NULL: none */
+/* May a device answer at this page? */
+bool is_device_memory(mpa_t page);
 
 /* --- acpi.c --- */
 struct acpi_info {
@@ -95,6 +115,15 @@ u64 clock_measure(u64 (*counter)(void));
 void delay_us(unsigned int us); /* by the same clock; coarse */
 u64 tsc_calibrate(void); /* kHz */
 u64 cmos_seconds(void); /* UTC seconds since 1970 */
+
+/* --- physdev.c --- */
+struct vcpu;
+/* LODGE_HC_PHYSDEV; current vCPU is v. */
+s64 do_physdev(struct vcpu *v, u64 op, u64 arg0, u64 arg1, u64 arg2);
+/* A vector has come to this processor; false: it is none for devices. */
+bool physdev_interrupt(u64 vector);
+/* Waits if another processor asks all to; without locks. */
+void physdev_pause(void);
 
 /* --- smp.c --- */
 #define TRAMPOLINE_PAGE 0x8000 /* page below 1 MiB where processors start */

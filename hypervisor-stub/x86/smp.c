@@ -49,10 +49,8 @@ static void stack_free(void *stack)
 static void pcpu_free(struct pcpu *p)
 {
 	stack_free(p->stack);
-	stack_free(p->nmi_stack);
-	stack_free(p->mc_stack);
-	stack_free(p->db_stack);
-	stack_free(p->df_stack);
+	for (unsigned int i = 0; i < AREA_IST_PAGES; i++)
+		stack_free(p->ist_stack[i]);
 	if (p->area.l3)
 		entry_area_destroy(&p->area);
 	if (p->pml4)
@@ -70,12 +68,12 @@ struct pcpu *pcpu_create(unsigned int id, u32 apic_id)
 	p->id = id;
 	p->apic_id = apic_id;
 	p->stack = id ? stack_create(p) : boot_stack;
-	p->nmi_stack = stack_create(p);
-	p->mc_stack = stack_create(p);
-	p->db_stack = stack_create(p);
-	p->df_stack = stack_create(p);
-	if (!p->stack || !p->nmi_stack || !p->mc_stack || !p->db_stack ||
-	    !p->df_stack || entry_area_init_host(p))
+	for (unsigned int i = 0; i < AREA_IST_PAGES; i++) {
+		p->ist_stack[i] = stack_create(p);
+		if (!p->ist_stack[i])
+			goto err_free;
+	}
+	if (!p->stack || entry_area_init_host(p))
 		goto err_free;
 	p->pml4 = paging_new_pml4(p->area.l3);
 	if (!p->pml4)

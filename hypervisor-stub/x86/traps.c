@@ -29,6 +29,7 @@ static void physical_interrupt(u64 vector)
 		break;
 	case VEC_KICK:
 		apic_eoi();
+		physdev_pause();
 		break;
 	case VEC_SERIAL:
 		apic_eoi();
@@ -38,7 +39,8 @@ static void physical_interrupt(u64 vector)
 		break;
 	default:
 		apic_eoi();
-		printk("lodge: unexpected interrupt %lx\n", vector);
+		if (!physdev_interrupt(vector))
+			printk("lodge: unexpected interrupt %lx\n", vector);
 	}
 }
 
@@ -51,7 +53,8 @@ static __hot struct vcpu *enter_host(struct pcpu *p, u64 guest_cr3)
 	shadow_sync_root(v, guest_cr3);
 	/* Pairs with shootdown(): the root is known before we are out. */
 	__atomic_store_n(&p->entry_count, p->entry_count + 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_RELEASE);
+	/* Pairs with frame_collect(): before this looks into any p2m. */
+	__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_SEQ_CST);
 	v->counters.entries++;
 	return v;
 }
@@ -65,6 +68,9 @@ static __hot void guest_page_fault(struct vcpu *v, u64 cr2)
 	switch (shadow_fault(v, cr2, r->error, &guest_error)) {
 	case FAULT_FILLED:
 	case FAULT_AGAIN:
+		return;
+	case FAULT_WAIT:
+		sched_self_wants(v, SCHED_WANT_YIELD);
 		return;
 	case FAULT_NOMEM:
 		domain_crash(v->domain, v, "out of shadow memory");
@@ -179,7 +185,7 @@ void guest_iret_fault(u64 offset)
 	debugreg_unload(v);
 	memcpy(&fault, (char *)v->arch.area.stack + offset, sizeof(fault));
 	__atomic_store_n(&p->entry_count, p->entry_count + 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->mode, PCPU_HOST, __ATOMIC_SEQ_CST);
 	memcpy(v->regs, &fault, offsetof(struct regs, rip));
 	if (!regs_user(v->regs)) {
 		domain_crash(v->domain, v, "cannot return to ring 1 at %lx",
@@ -208,6 +214,8 @@ void host_trap(struct regs *r)
 {
 	if (r->vector < 32)
 		host_died(r);
+	/* One that idles wakes a vCPU and writes to its steal record. */
+	__atomic_store_n(&this_pcpu()->mode, PCPU_HOST, __ATOMIC_SEQ_CST);
 	physical_interrupt(r->vector);
 }
 

@@ -5,6 +5,8 @@
 
 #include "../core/types.h"
 
+#define AREA_IST_PAGES 4 /* NMI, #MC, #DB, #DF */
+
 /*
  * The private pages of slot 256 (layout in entry.h). One set belongs to each
  * vCPU, and one to each processor for the time it is in the hypervisor.
@@ -16,7 +18,7 @@ struct entry_area {
 	struct entry_cfg *cfg; /* read-only to the guest */
 	void *vcpu_page;
 	void *stack;
-	void *ist[4];
+	void *ist[AREA_IST_PAGES];
 };
 
 #define LDT_PAGES 16

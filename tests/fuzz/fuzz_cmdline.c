@@ -29,8 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cmdline_parse(&c, (const char *)data, size);
 	check(c.domain_count <= CMDLINE_MAX_DOMAINS);
 	check(c.cpuid <= CPUID_EMULATOR);
-	for (unsigned int i = 0; i < c.domain_count; i++) {
-		const struct domain_config *d = &c.domain[i];
+	for (unsigned int i = 0; i < c.domain_count + c.has_control; i++) {
+		const struct domain_config *d =
+			i < c.domain_count ? &c.domain[i] : &c.control;
 
 		check(terminated(d->name, sizeof(d->name)) && d->name[0]);
 		check(terminated(d->append, sizeof(d->append)));

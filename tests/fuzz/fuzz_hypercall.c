@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // modules: CORE x86/area x86/cpuid x86/decode x86/desc x86/emulate x86/fpu
-// modules: x86/debugreg x86/inject x86/msr x86/traps
-// extra: world
+// modules: x86/callbacks x86/debugreg x86/inject x86/msr x86/physdev x86/traps
+// modules: core/cmdline
+// extra: world world_control
 /*
  * A guest that does anything: hypercalls with any arguments, page tables and
  * vCPU page full of nonsense, faults and interrupts at any point, on two
@@ -13,6 +14,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <lodge/control.h>
+#include <lodge/grant.h>
+#include <lodge/memory.h>
 #include "world.h"
 #include "x86/cpu.h"
 #include "x86/entry.h"
@@ -168,6 +172,56 @@ static void good_callbacks(struct vcpu *v, u64 flags)
 	v->regs->rdi = 20 * PAGE_SIZE;
 }
 
+/* A list of entries that are mostly there. */
+static void good_memory(struct input *in, struct vcpu *v)
+{
+	u64 *list = world_ram(21 * PAGE_SIZE);
+	u8 n = byte(in);
+
+	v->regs->rdi = n & 1;
+	v->regs->rsi = 21 * PAGE_SIZE;
+	v->regs->rdx = n % 9;
+	for (unsigned int i = 0; i < n % 9; i++) {
+		list[i] = pick_page(in);
+		if (byte(in) > 0xf0)
+			list[i] = WORLD_LARGE | LODGE_MEMORY_LARGE;
+	}
+}
+
+/* Page 22 is its grant table; it grants to itself, and uses that. */
+static void good_grant(struct input *in, struct vcpu *v)
+{
+	struct lodge_grant *table = (void *)world_ram(22 * PAGE_SIZE);
+	u64 *page = world_ram(23 * PAGE_SIZE);
+	struct lodge_grant_copy *copy = (void *)page;
+	struct lodge_grant_map *map = (void *)page;
+	u32 domid = v->domain->id;
+	u8 op = byte(in) % 8, ref = byte(in) % 16;
+
+	table[ref].access = (byte(in) & 7) | (u64)domid << 32;
+	table[ref].page = pick_page(in);
+	v->regs->rdi = MIN(op, LODGE_GRANT_COPY);
+	v->regs->rsi = 23 * PAGE_SIZE;
+	v->regs->rdx = 1;
+	if (op == LODGE_GRANT_SETUP)
+		page[0] = 22 * PAGE_SIZE;
+	else if (op == LODGE_GRANT_MAP)
+		*map = (struct lodge_grant_map){ .domid = domid,
+						 .ref = ref,
+						 .flags = byte(in) & 3,
+						 .gpa = (1UL << 30) +
+							byte(in) * PAGE_SIZE };
+	else if (op == LODGE_GRANT_UNMAP)
+		page[0] = byte(in) % 8;
+	else
+		*copy = (struct lodge_grant_copy){
+			.from = { op & 1 ? domid : 0, ref, pick_page(in) },
+			.to = { op & 2 ? domid : 0, byte(in) % 16,
+				pick_page(in), byte(in) },
+			.length = byte(in)
+		};
+}
+
 static void step_hypercall(struct input *in, struct vcpu *v)
 {
 	struct regs *r = v->regs;
@@ -184,6 +238,10 @@ static void step_hypercall(struct input *in, struct vcpu *v)
 		if (flags & 1)
 			good_callbacks(v, flags >> 1 & LODGE_CB_KERNEL_FAULTS);
 	}
+	if (r->rax == LODGE_HC_MEMORY && byte(in) & 1)
+		good_memory(in, v);
+	if (r->rax == LODGE_HC_GRANT && byte(in) & 1)
+		good_grant(in, v);
 	world_exit(v, LODGE_VEC_HYPERCALL, 0, 0);
 }
 
@@ -283,6 +341,60 @@ static void step_audit(struct vcpu *v)
 	check(shadow_audit(d, false) == 0);
 }
 
+/* The other domain offers ports, binds, sends, closes; or ends. */
+static void step_peer(struct input *in)
+{
+	u8 op = byte(in);
+	u64 arg0 = byte(in), arg1 = byte(in);
+
+	if (op == 0xff && !world_mapped(0)) /* it is no control domain */
+		domain_shutdown(world_peer, LODGE_SHUTDOWN_POWEROFF);
+	if (!domain_is_dying(world_peer))
+		do_event(world_peer->vcpu[0], op % 10, arg0, arg1);
+}
+
+/*
+ * The other domain is the control domain for a moment, and operates on the
+ * attacker or on a domain of its own. Its page is the shared one: writing to
+ * that is the guest's right. No PAUSE: it would wait for processors that are
+ * all ours; no START: one attacker is enough.
+ */
+static void step_control(struct input *in)
+{
+	static const u8 ops[] = {
+		LODGE_CONTROL_CREATE,	    LODGE_CONTROL_POPULATE,
+		LODGE_CONTROL_MAP,	    LODGE_CONTROL_UNMAP,
+		LODGE_CONTROL_DESTROY,	    LODGE_CONTROL_REQUEST,
+		LODGE_CONTROL_INFO,	    LODGE_CONTROL_VCPU,
+		LODGE_CONTROL_SCHED,	    LODGE_CONTROL_PIN,
+		LODGE_CONTROL_RENAME,	    LODGE_CONTROL_MEMORY,
+		LODGE_CONTROL_VCPUS,	    LODGE_CONTROL_RAM,
+		LODGE_CONTROL_CONSOLE_READ, LODGE_CONTROL_CONSOLE_WRITE,
+		LODGE_CONTROL_COUNTERS,	    LODGE_CONTROL_MACHINE,
+		LODGE_CONTROL_DEVICES,
+	};
+	u8 op = ops[byte(in) % ARRAY_SIZE(ops)], flags = byte(in);
+	u64 domid = flags & 1 ? world_child : world_domain->id;
+	const u64 arg[2] = { pick(in), flags & 2 ? byte(in) : pick(in) };
+	u64 at = 2048, *buffer;
+
+	if (domain_is_dying(world_peer))
+		return;
+	buffer = world_peer_page() + at / 8;
+	if (flags & 4)
+		at = pick(in);
+	if (op == LODGE_CONTROL_CREATE && flags & 8)
+		*(struct lodge_control_create *)buffer =
+			(struct lodge_control_create){ "child", 1, 0, 64, 9, 1 };
+	else if (op == LODGE_CONTROL_MAP)
+		buffer[0] = pick_page(in);
+	else if (op == LODGE_CONTROL_UNMAP)
+		buffer[0] = world_mapped(byte(in));
+	else if (flags & 16)
+		buffer[0] = pick(in);
+	world_control(op, domid, at, arg);
+}
+
 static void step(struct input *in)
 {
 	u8 what = byte(in);
@@ -321,7 +433,12 @@ static void step(struct input *in)
 		step_exception(in, v);
 		break;
 	case 12:
-		world_exit(v, LODGE_VEC_IRET, 0, 0);
+		if (what & 0x40)
+			step_control(in);
+		else if (what & 0x20)
+			step_peer(in);
+		else
+			world_exit(v, LODGE_VEC_IRET, 0, 0);
 		break;
 	case 13:
 		step_stub_root(in, v);

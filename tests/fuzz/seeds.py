@@ -52,6 +52,10 @@ def code(text, rcx=small(0)):
     return bytes([10]) + text.ljust(8, b"\x90") + rcx + small(7) + b"\0"
 
 
+def peer(op, arg0=0, arg1=0):
+    return bytes([12 | 0x20, op, arg0, arg1])
+
+
 AUDIT = bytes([0x1F])
 IRET = bytes([12])
 USER = bytes([9, 0]) + small(0) + b"\1\5" + small(0) + small(2) + b"\1"
@@ -78,6 +82,14 @@ SEEDS = {
     + hc(EVENT, small(3), small(1)) + hc(EVENT, small(4), small(1)) + IRET
     + hc(TIMER, small(1)) + idle(0, 50) + hc(EVENT, small(2), small(1)) + USER
     + hc(BLOCK),
+    "channels": boot + peer(7, 2) + peer(7, 2) + hc(EVENT, small(8), small(3), small(1))
+    + hc(EVENT, small(8), small(3), small(2)) + hc(EVENT, small(3), small(1))
+    + peer(3, 1) + hc(EVENT, small(4), small(1)) + peer(5, 1) + peer(2, 2)
+    + hc(EVENT, small(7), small(3)) + peer(8, 2, 3) + hc(EVENT, small(5), small(3))
+    + hc(EVENT, small(7), small(2)) + hc(EVENT, small(8), small(2), small(4))
+    + hc(EVENT, small(2), small(5)) + hc(EVENT, small(2), small(3))
+    + hc(EVENT, small(6), small(1)) + peer(255) + idle(0, 9) + idle(1, 9)
+    + hc(EVENT, small(3), small(1)) + hc(EVENT, small(2), small(1)),
     "batch": poke_all(23, [0] * 8 + [LOAD_ROOT, 0x7000] + [0] * 6)
     + hc(BATCH, page(23), small(2)) + hc(BATCH, page(23), small(64)),
     "ldt": poke(24, 0, 25 << 12) + poke(25, 1, 0x00CFF3000000FFFF)

@@ -11,7 +11,9 @@
  * address sanitizer watches over them.
  *
  * A second domain lies idle beside the one under attack, and its memory must
- * never change.
+ * never change. A third has event channels to the attacker; its vCPU never
+ * runs, the fuzzer makes its hypercalls. References are held to the attacker
+ * and to that one, so that what is left of them can be looked at.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -35,7 +37,7 @@ void guest_return(void) __attribute__((noreturn));
 void ist_trap(u64 vector, u64 offset, u64 old_cr3);
 void host_trap(struct regs *r);
 
-struct domain *world_domain;
+struct domain *world_domain, *world_peer;
 int world_fail_after = -1;
 u64 world_cr3[WORLD_CPUS];
 
@@ -43,17 +45,17 @@ static struct pcpu cpus[WORLD_CPUS];
 struct pcpu *pcpus[MAX_CPUS];
 unsigned int pcpu_count = WORLD_CPUS;
 struct pcpu *host_pcpu = &cpus[0];
-struct cmdline cmdline;
-const char *const cpuid_policy_names[CPUID_POLICIES];
+struct boot_info boot_info;
+struct boot_region control_memory; /* there is no control domain */
+const struct boot_region no_device[2];
 
 static jmp_buf resume;
 static bool running; /* resume is valid */
 static struct domain *witness;
 static mpa_t witness_page[WITNESS_PAGES];
-static mpa_t ram[WORLD_SMALL], ram_large;
 static unsigned int pages_in_use;
 static u64 frames_before;
-static unsigned int pages_before, domains_before;
+static unsigned int pages_before;
 
 /* Pages are counted here; from the pool nobody would find their pointers. */
 const char *__asan_default_options(void);
@@ -118,6 +120,11 @@ bool debugreg_trap(struct vcpu *v)
 }
 
 /* Only with the witness gone, too. */
+bool is_device_memory(mpa_t page)
+{
+	return false;
+}
+
 void machine_poweroff(void)
 {
 	abort();
@@ -151,6 +158,11 @@ void *page_alloc(void)
 	memset(page, 0, PAGE_SIZE);
 	pages_in_use++;
 	return page;
+}
+
+void page_retire(void *page)
+{
+	page_free(page);
 }
 
 void page_free(void *page)
@@ -357,9 +369,10 @@ static void check_witness(void)
 
 u64 *world_ram(gpa_t gpa)
 {
-	if (gpa < WORLD_SMALL * PAGE_SIZE)
-		return (u64 *)(ram[gpa >> PAGE_SHIFT] + (gpa & ~PAGE_MASK));
-	return (u64 *)(ram_large + (gpa & (LARGE_SIZE - 1)));
+	static u64 scratch[PAGE_SIZE / 8]; /* for what it has given away */
+	mpa_t mpa = p2m_lookup(&world_domain->p2m, gpa);
+
+	return mpa == INVALID_MPA ? scratch : (u64 *)mpa;
 }
 
 static void machine_init(void)
@@ -387,66 +400,118 @@ static void machine_init(void)
 	fpu_init_cpu();
 	cpuid_init();
 
-	witness = domain_create("witness", 1, WITNESS_PAGES);
+	witness = domain_create("witness", 1, WITNESS_PAGES, false);
 	check(witness);
 	for (unsigned int i = 0; i < WITNESS_PAGES; i++) {
 		witness_page[i] = frame_alloc(0, witness->id);
 		for (unsigned int j = 0; j < 512; j++)
 			((u64 *)witness_page[i])[j] = ~witness_page[i];
-		check(!p2m_map(&witness->p2m, i * PAGE_SIZE, witness_page[i],
+		check(!p2m_map(&witness->p2m, i * PAGE_SIZE, witness_page[i], 0,
 			       0));
 	}
-	domains_before = domain_count;
 	frames_before = frame_free_count();
 	pages_before = pages_in_use;
+}
+
+/* A domain of that id, the same each time, and a reference to it. */
+static struct domain *make_domain(const char *name, u32 id, u32 vcpus,
+				  u64 frames)
+{
+	struct domain *d = domain_create(name, vcpus, frames, false);
+
+	check(d);
+	d->id = id;
+	check(domain_get(id) == d);
+	return d;
+}
+
+/* A running domain with a shared page, whose vCPU never gets a processor. */
+static void make_peer(void)
+{
+	struct domain *d = make_domain("peer", 3, 1, 1);
+
+	check(!p2m_map(&d->p2m, 0, frame_alloc(0, d->id), 0, 0));
+	check(!do_set_shared(d->vcpu[0], 0));
+	check(!shadow_load_root(d->vcpu[0], 0));
+	sched_vcpu_stop(d->vcpu[0]);
+	domain_start(d);
+	world_peer = d;
 }
 
 void world_start(void)
 {
 	static bool initialised;
 	struct domain *d;
+	mpa_t mpa;
 
 	world_fail_after = -1;
 	if (!initialised)
 		machine_init();
 	initialised = true;
 	host_pcpu = &cpus[0];
-	d = domain_create("attacker", WORLD_VCPUS, WORLD_SMALL + 512);
-	check(d);
-	d->id = 2; /* the owner of a frame is a number of 16 bits */
+	d = make_domain("attacker", 2, WORLD_VCPUS, WORLD_SMALL + 512);
 	world_domain = d;
 	for (unsigned int i = 0; i < WORLD_VCPUS; i++)
 		d->vcpu[i]->sched.cpu = i % WORLD_CPUS; /* the same each time */
 	for (unsigned int i = 0; i < WORLD_SMALL; i++) {
-		ram[i] = frame_alloc(0, d->id);
-		memset((void *)ram[i], 0, PAGE_SIZE);
-		check(!p2m_map(&d->p2m, i * PAGE_SIZE, ram[i], 0));
+		mpa = frame_alloc(0, d->id);
+		memset((void *)mpa, 0, PAGE_SIZE);
+		check(!p2m_map(&d->p2m, i * PAGE_SIZE, mpa, 0, 0));
 	}
-	ram_large = frame_alloc(LARGE_ORDER, d->id);
-	memset((void *)ram_large, 0, LARGE_SIZE);
-	check(!p2m_map(&d->p2m, WORLD_LARGE, ram_large, LARGE_ORDER));
+	mpa = frame_alloc(LARGE_ORDER, d->id);
+	memset((void *)mpa, 0, LARGE_SIZE);
+	check(!p2m_map(&d->p2m, WORLD_LARGE, mpa, LARGE_ORDER, 0));
+	d->mem_frames = d->mem_max;
+	make_peer();
 }
+
+/* --- the end --- */
 
 bool world_alive(void)
 {
-	return domain_count > domains_before;
+	return READ_ONCE(world_domain->state) != DOMAIN_DEAD;
+}
+
+/* What d's ports say of channels, the other domain's ports say too. */
+static void check_ports(struct domain *d, struct domain *other)
+{
+	for (u64 i = 1; i < LODGE_EVENT_PORTS && !domain_is_dying(d); i++) {
+		const struct event_port p = d->ports[i], *end;
+
+		check(!(d->port_used[i / 64] & BIT(i % 64)) == !p.kind);
+		if (p.kind != LODGE_PORT_INTERDOMAIN)
+			continue;
+		check(p.domid == d->id || p.domid == other->id);
+		if (p.domid == other->id && domain_is_dying(other)) {
+			check(other->state != DOMAIN_DEAD);
+			continue;
+		}
+		end = &(p.domid == d->id ? d : other)->ports[p.index];
+		check(end->kind == LODGE_PORT_INTERDOMAIN);
+		check(end->domid == d->id && end->index == i);
+	}
 }
 
 void world_end(void)
 {
 	world_fail_after = -1;
 	host_pcpu = &cpus[0];
-	if (world_alive())
-		domain_shutdown(world_domain, LODGE_SHUTDOWN_POWEROFF);
-	for (unsigned int i = 0; i < 2 * WORLD_CPUS; i++) {
+	check_ports(world_domain, world_peer);
+	check_ports(world_peer, world_domain);
+	world_control_end();
+	domain_shutdown(world_domain, LODGE_SHUTDOWN_POWEROFF);
+	domain_shutdown(world_peer, LODGE_SHUTDOWN_POWEROFF);
+	for (unsigned int i = 0; i < 2 * WORLD_CPUS || frame_retired(); i++) {
 		struct vcpu *v = world_run(i % WORLD_CPUS);
 
 		if (v)
 			world_exit(v, VEC_KICK, 0, 0);
 	}
-	world_domain = NULL;
+	check(!world_alive() && world_peer->state == DOMAIN_DEAD);
+	domain_put(world_domain);
+	domain_put(world_peer);
+	world_domain = world_peer = NULL;
 	check_witness();
-	check(!world_alive());
 	check(frame_free_count() == frames_before);
 	check(pages_in_use == pages_before);
 }

@@ -12,6 +12,8 @@
 
 /* The domain under attack, while world_alive(). */
 extern struct domain *world_domain;
+/* Another, which has a shared page for events and never runs; it may die. */
+extern struct domain *world_peer;
 /* Page allocations to go until one fails; -1: none does. */
 extern int world_fail_after;
 /* What is in the processors' CR3 while they are in the guest. */
@@ -25,6 +27,19 @@ void world_start(void);
 bool world_alive(void);
 /* Ends the domain, if it has not ended, and looks for what is left of it. */
 void world_end(void);
+
+/*
+ * An operation of CONTROL by the other domain. MAP and UNMAP are of the one
+ * address in the middle of its page; what is mapped is unmapped in the end.
+ */
+void world_control(u64 op, u64 domid, gpa_t gpa, const u64 arg[2]);
+u64 *world_peer_page(void);
+/* One of the addresses that are mapped so; i if none is. */
+u64 world_mapped(unsigned int i);
+/* The last domain that it created; 0: none, in this world. */
+extern u32 world_child;
+/* Of world_end(). */
+void world_control_end(void);
 
 /* A pointer to guest memory for the attacker. */
 u64 *world_ram(gpa_t gpa);

@@ -4,7 +4,9 @@
  * event sets its bit, a clear bit that is not masked leads to an upcall when
  * virtual interrupts are on, VERSION delivers what is pending, UNMASK sends
  * again, CLOSE frees, and every operation refuses ports, vCPUs and numbers
- * that are not there. How: IPIs to itself through all the states.
+ * that are not there. How: IPIs to itself through all the states. Channels
+ * between two domains are channel.c's; here are their refusals, and one from
+ * the domain to itself.
  */
 #include "guest.h"
 
@@ -106,6 +108,7 @@ static void test_refusals(void)
 	CHECK_EQ(hc_event(STATUS, timer, 0), LODGE_PORT_VIRQ);
 	CHECK_ERR(hc_event(BIND_VIRQ, LODGE_VIRQ_TIMER, 0)); /* twice */
 	CHECK_ERR(hc_event(SEND, timer, 0)); /* of a kind one cannot send */
+	CHECK_ERR(hc_event(BIND_VIRQ, LODGE_VIRQ_OUTPUT + 1, 0));
 	CHECK_ERR(hc_event(BIND_VIRQ, LODGE_VIRQ_COUNT, 0));
 	CHECK_ERR(hc_event(BIND_VIRQ, -1UL, 0));
 	CHECK_ERR(hc_event(BIND_VIRQ, 1UL << 32, 0));
@@ -115,7 +118,7 @@ static void test_refusals(void)
 	CHECK_ERR(hc_event(BIND_IPI, -1UL, 0));
 	CHECK_ERR(hc_event(BIND_IPI, 1UL << 32, 0));
 	CHECK_ERR(hc_event(BIND_VCPU, timer, LODGE_MAX_VCPUS));
-	CHECK_ERR(hc(LODGE_HC_EVENT, 7, timer, 0));
+	CHECK_ERR(hc(LODGE_HC_EVENT, 9, timer, 0));
 	CHECK_ERR(hc(LODGE_HC_EVENT, -1UL, timer, 0));
 	for (i = 0; i < array_size(bad_port); i++) {
 		CHECK_ERR(hc_event(CLOSE, bad_port[i], 0));
@@ -129,6 +132,64 @@ static void test_refusals(void)
 	CHECK_EQ(hc_event(CLOSE, timer, 0), 0);
 	timer = bind_virq(LODGE_VIRQ_TIMER, 0, hit);
 	CHECK_EQ(hc_event(CLOSE, timer, 0), 0);
+}
+
+/* What concerns two domains, as far as one can tell alone. */
+static void test_channel_refusals(void)
+{
+	static const u64 bad_domid[] = { 0,	    0x7fff + 2,	     0xffff,
+					 1UL << 16, (1UL << 32) + 1, -1UL };
+	u64 self = start_info->domid;
+	u64 port = hc_event(ALLOC, self, 0), ipi = bind_ipi(0, hit);
+	size_t i;
+
+	for (i = 0; i < array_size(bad_domid); i++) {
+		CHECK_EQ(hc_event(ALLOC, bad_domid[i], 0), -LODGE_EINVAL);
+		CHECK_EQ(hc_event(BIND_REMOTE, bad_domid[i], port),
+			 -LODGE_EINVAL);
+	}
+	CHECK_EQ(hc_event(BIND_REMOTE, self, 0), -LODGE_EINVAL);
+	CHECK_EQ(hc_event(BIND_REMOTE, self, 4096), -LODGE_EINVAL);
+	CHECK_EQ(hc_event(BIND_REMOTE, self, (1UL << 32) + port),
+		 -LODGE_EINVAL);
+	CHECK_EQ(hc_event(BIND_REMOTE, self, 4000), -LODGE_ENOENT);
+	CHECK_EQ(hc_event(BIND_REMOTE, self, ipi), -LODGE_ENOENT);
+	CHECK_EQ(hc_event(BIND_REMOTE, LODGE_DOMID_MAX, port), -LODGE_ENOENT);
+	CHECK_EQ(hc_event(SEND, port, 0), -LODGE_EAGAIN);
+	CHECK_EQ(hc_event(BIND_VCPU, port, LODGE_MAX_VCPUS), -LODGE_ENOENT);
+	/* What only a control domain may have. */
+	CHECK_EQ(hc_event(BIND_VIRQ, LODGE_VIRQ_DOMAIN, 0), -LODGE_EPERM);
+	CHECK_EQ(hc_event(BIND_VIRQ, LODGE_VIRQ_OUTPUT, 0), -LODGE_EPERM);
+	CHECK_EQ(hc_event(CLOSE, port, 0), 0);
+	CHECK_EQ(hc_event(CLOSE, ipi, 0), 0);
+}
+
+/* A channel to itself. */
+static void test_loopback(void)
+{
+	u64 self = start_info->domid;
+	u64 a = hc_event(ALLOC, LODGE_DOMID_SELF, 0);
+	u64 b = hc_event(BIND_REMOTE, LODGE_DOMID_SELF, a);
+
+	CHECK_EQ(hc_event(STATUS, a, 0),
+		 LODGE_PORT_INTERDOMAIN | self << 32 | b << 48);
+	CHECK_EQ(hc_event(STATUS, b, 0),
+		 LODGE_PORT_INTERDOMAIN | self << 32 | a << 48);
+	irq_on();
+	port_handler(a, hit); /* it was told of the binding */
+	CHECK(hits == 1, "binding gave %lu events", hits);
+	port_handler(b, hit);
+	CHECK(hits == 1, "the end that binds got %lu events", hits - 1);
+	CHECK_EQ(hc_event(SEND, a, 0), 0);
+	CHECK_EQ(hc_event(SEND, b, 0), 0);
+	CHECK(hits == 3, "two sends gave %lu events", hits - 1);
+	CHECK_EQ(hc_event(CLOSE, b, 0), 0);
+	CHECK(hits == 4, "closing gave %lu events", hits - 3);
+	CHECK_EQ(hc_event(STATUS, a, 0), LODGE_PORT_UNBOUND | self << 32);
+	CHECK_EQ(hc_event(SEND, b, 0), -LODGE_ENOENT);
+	CHECK_EQ(hc_event(CLOSE, a, 0), 0);
+	irq_off();
+	hits = 0;
 }
 
 /* The table fills up with an error, and is usable afterwards. */
@@ -171,5 +232,7 @@ void test_main(void)
 	test_mask();
 	test_vif_values();
 	test_refusals();
+	test_channel_refusals();
+	test_loopback();
 	test_all_ports();
 }

@@ -92,6 +92,9 @@ static bool harmless(u64 number, const u64 *arg, int self)
 		return arg[1] == 0 || arg[0] >= ram_end;
 	case LODGE_HC_DEBUG:
 		return arg[0] != LODGE_DEBUG_COUNTERS || arg[1] >= ram_end;
+	case LODGE_HC_MEMORY: /* have tests of their own */
+	case LODGE_HC_GRANT:
+		return arg[1] >= ram_end;
 	case LODGE_HC_BATCH:
 		return arg[0] >= ram_end; /* see own_batch() */
 	case LODGE_HC_BLOCK:

@@ -27,6 +27,7 @@ CRASH = re.compile(r"lodge: domain (\S+) (?:crashed: (.*)|reports a crash)")
 TROUBLE = re.compile(
     r"lodge: (?:panic|BUG|assert|fatal|audit)|^(?:panic|PANIC|BUG)\b")
 # A machine that ran out of time, and what tests/system/linux says then.
+LATE = 75  # exit status of a command
 STOPPED = re.compile(r"^qemu: stopped after ", re.MULTILINE)
 UNFINISHED = ("it printed no result", "status 124, not 0")
 # Lines of the auditor that only say that all is well.
@@ -119,6 +120,7 @@ def judge_command(test, text, status):
         return Judgement(ERROR, last or "command not found")
     if status:
         # Nothing of a machine that boot/qemu stopped can be expected.
-        late = bool(STOPPED.search(text)) and last.endswith(UNFINISHED)
+        late = status == LATE or (bool(STOPPED.search(text)) and
+                                  last.endswith(UNFINISHED))
         return Judgement(FAIL, f"exit status {status}: {last}", late)
     return judge_lines(test, text)

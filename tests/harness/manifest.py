@@ -15,7 +15,7 @@ SUITES = ("quick", "full", "soak", "bochs", "unit", "guests", "linux")
 KEYS = {
     "name", "suite", "command", "guest", "guests", "witness", "smp",
     "timeout", "expect", "forbid", "qemu", "build", "vcpus", "append",
-    "kernel_mem", "verdict", "bochs", "nmi",
+    "kernel_mem", "verdict", "bochs", "nmi", "control", "alone",
 }
 
 
@@ -32,6 +32,7 @@ class Domain:
     mem: int
     vcpus: int
     append: str
+    control: bool  # the control domain, not a plain one
     verdict: str  # PASS, crash, any (of the two), ended (even as FAIL)
 
 
@@ -52,6 +53,7 @@ class Test:
     build: str = "debug"
     nmi: bool = False  # NMIs all the time
     cpu: str = ""  # model of Bochs
+    alone: bool = False  # nothing beside it: it compares shares of time
 
 
 def _list(entry, key):
@@ -63,7 +65,7 @@ def _domain(entry, test_name):
     if isinstance(entry, str):
         entry = {"guest": entry}
     unknown = set(entry) - {"guest", "name", "mem", "vcpus", "append",
-                            "verdict"}
+                            "control", "verdict"}
     if unknown or "guest" not in entry:
         raise ManifestError(f"{test_name}: bad guest {entry}")
     verdict = entry.get("verdict", "PASS")
@@ -71,7 +73,8 @@ def _domain(entry, test_name):
         raise ManifestError(f"{test_name}: bad verdict {verdict}")
     return Domain(entry["guest"], entry.get("name", entry["guest"]),
                   entry.get("mem", 32), entry.get("vcpus", 1),
-                  entry.get("append", ""), verdict)
+                  entry.get("append", ""), entry.get("control", False),
+                  verdict)
 
 
 def _guest_tests(entry, suites):
@@ -79,7 +82,8 @@ def _guest_tests(entry, suites):
     name = entry["name"]
     guests = entry.get("guests")
     if guests is None:
-        single = {key: entry[key] for key in ("vcpus", "append", "verdict")
+        single = {key: entry[key] for key in ("vcpus", "append", "verdict",
+                                          "control")
                   if key in entry}
         single["guest"] = entry["guest"]
         if "kernel_mem" in entry:
@@ -131,7 +135,8 @@ def _tests(entry):
         yield Test(name=entry["name"], suites=set(suites),
                    timeout=entry.get("timeout", 120),
                    command=entry["command"], expect=_list(entry, "expect"),
-                   forbid=_list(entry, "forbid"))
+                   forbid=_list(entry, "forbid"),
+                   alone=entry.get("alone", False))
     else:
         if "soak" not in suites:
             suites.append("guests")

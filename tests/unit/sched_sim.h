@@ -17,6 +17,7 @@ struct pcpu {
 	struct vcpu *current;
 	bool need_resched;
 	u64 idle_ns;
+	bool polling; /* idle, and half of them are then */
 	/* simulation */
 	bool kicked;
 	u64 alarm; /* when the timer interrupt comes */
@@ -34,18 +35,26 @@ static struct pcpu *this_pcpu(void)
 
 /* The real timers too. */
 #include "../../hypervisor-stub/core/timer.c"
+#include "../../hypervisor-stub/core/vtime.c"
 #include "../../hypervisor-stub/core/run_queue.c"
+#include "../../hypervisor-stub/core/budget.c"
 #include "../../hypervisor-stub/core/sched.c"
+#include "../../hypervisor-stub/core/sched_domain.c"
 #include "test_clock.h"
 
 #define SECOND (1000 * MS)
 #define MAX_VCPUS 32
+#define MAX_DOMAINS 8
 
 static u64 kicks;
 
 void apic_timer_set_ns(u64 delta)
 {
 	here->alarm = delta == ~0UL ? ~0UL : time_now() + delta;
+}
+
+void physdev_pause(void)
+{
 }
 
 void smp_kick(unsigned int cpu)
@@ -74,11 +83,13 @@ struct task {
 	u64 ready; /* when it began to wait for a processor; 0: it does not */
 	u64 longest_wait;
 	bool yields;
+	bool forgotten; /* `used` is since then only */
 };
 
 static struct task tasks[MAX_VCPUS];
 static unsigned int task_count;
-static struct domain dom;
+static struct domain doms[MAX_DOMAINS];
+static unsigned int dom_count;
 
 static struct task *task_of(struct vcpu *v)
 {
@@ -99,7 +110,9 @@ static void machine(unsigned int cpus, u64 seed)
 	memset(cpu_data, 0, sizeof(cpu_data));
 	memset(tasks, 0, sizeof(tasks));
 	memset(records, 0, sizeof(records));
-	online_mask = idle_mask = online_count = 0;
+	memset(doms, 0, sizeof(doms));
+	online_mask = idle_mask = vclock = 0;
+	dom_count = 0;
 	cmdline.seed = seed;
 	pcpu_count = cpus;
 	task_count = 0;
@@ -117,11 +130,24 @@ static void machine(unsigned int cpus, u64 seed)
 	}
 }
 
-static struct task *new_task(u64 burst, u64 sleep)
+static struct domain *new_domain(u32 weight, u32 cap)
+{
+	struct domain *d = &doms[dom_count++];
+
+	assert_true(dom_count <= MAX_DOMAINS);
+	sched_domain_init(d);
+	assert_int_equal(sched_domain_set(d, weight, cap), 0);
+	return d;
+}
+
+/* A vCPU of d; in the order of tasks, `id` counts all of them. */
+static struct task *task_in(struct domain *d, u64 burst, u64 sleep)
 {
 	struct task *t = &tasks[task_count];
 
-	t->vcpu.domain = &dom;
+	assert_true(task_count < MAX_VCPUS);
+	t->vcpu.domain = d;
+	d->vcpu[d->vcpu_count++] = &t->vcpu;
 	t->vcpu.id = task_count++;
 	t->vcpu.steal_gpa = task_count;
 	t->burst = t->left = burst;
@@ -131,6 +157,14 @@ static struct task *new_task(u64 burst, u64 sleep)
 	sched_vcpu_online(&t->vcpu);
 	here->kicked = true;
 	return t;
+}
+
+/* One of a domain that all these share. */
+static struct task *new_task(u64 burst, u64 sleep)
+{
+	if (!dom_count)
+		new_domain(SCHED_WEIGHT, 0);
+	return task_in(&doms[0], burst, sleep);
 }
 
 static void wake(struct task *t)
@@ -143,6 +177,33 @@ static void wake(struct task *t)
 	here->kicked = true; /* an interrupt: it looks around afterwards */
 }
 
+/* What an operator does, from `here`, which looks around afterwards. */
+static int set(struct domain *d, u32 weight, u32 cap)
+{
+	here->kicked = true;
+	return sched_domain_set(d, weight, cap);
+}
+
+static int pin(struct vcpu *v, u64 mask)
+{
+	here->kicked = true;
+	return sched_vcpu_pin(v, mask);
+}
+
+/* All but the waiting, which needs other processors to go on meanwhile. */
+static void pause_begin(struct domain *d)
+{
+	here->kicked = true;
+	WRITE_ONCE(d->sched.paused, true);
+	sched_review_all(d, true);
+}
+
+static void unpause(struct domain *d)
+{
+	here->kicked = true;
+	sched_domain_unpause(d);
+}
+
 /* --- simulation --- */
 
 /* What the exit loop of a processor does. */
@@ -152,16 +213,16 @@ static void exit_loop(struct pcpu *p)
 
 	here = p;
 	p->kicked = false;
+	p->polling = false;
 	if (p->alarm <= clock_ns) {
 		p->alarm = ~0UL;
 		timer_interrupt();
 	}
 	if (p->current && !sched_need_resched())
 		return;
-	if (!p->current && !sched_need_resched())
-		return; /* still halted */
-	v = sched_pick(p->current);
+	v = p->current || sched_need_resched() ? sched_pick(p->current) : NULL;
 	p->current = v;
+	p->polling = !v && rand() % 2;
 	if (v) {
 		struct task *t = task_of(v);
 
@@ -200,7 +261,7 @@ static void run_guest(struct pcpu *p, u64 dt)
 static bool needs_attention(struct pcpu *p)
 {
 	return p->kicked || p->alarm <= clock_ns ||
-	       (p->current && p->need_resched);
+	       ((p->current || p->polling) && p->need_resched);
 }
 
 /* All processors see to what is there, until nobody has anything to do. */
@@ -225,15 +286,50 @@ static void settle(void)
 	}
 }
 
+/*
+ * Nobody of a domain that is paused or throttled is queued, nor runs once all
+ * processors have seen it; and nobody is kept from running for nothing.
+ */
+static void check_limits(struct vcpu *v, bool settled)
+{
+	enum vcpu_state verdict = run_queue_verdict(v->domain);
+	enum vcpu_state state = v->sched.state;
+
+	if (state == VCPU_PARKED || state == VCPU_PAUSED)
+		assert_int_equal(state, verdict);
+	if (state == VCPU_RUNNABLE || (settled && state == VCPU_RUNNING)) {
+		assert_int_equal(verdict, VCPU_RUNNABLE);
+		assert_true(run_queue_allows(v, v->sched.cpu));
+	}
+}
+
+static void check_domain(struct domain *d)
+{
+	unsigned int active = 0;
+	u32 i;
+
+	for (i = 0; i < d->vcpu_count; i++)
+		active += is_active(d->vcpu[i]->sched.state);
+	assert_int_equal(active, d->sched.active);
+	if (d->sched.throttled)
+		assert_true(d->sched.refill.armed);
+	assert_int_equal(d->sched.lock.owner, d->sched.lock.next);
+}
+
 /* Every rule that must hold at any time. */
 static void check(bool settled)
 {
-	unsigned int i, j, waiting = 0, idle = 0;
+	unsigned int i, j, waiting = 0;
+	u64 idle = 0;
 	struct vcpu *v;
 
+	for (i = 0; i < dom_count; i++)
+		check_domain(&doms[i]);
 	for (i = 0; i < task_count; i++) {
 		struct sched_vcpu *s = &tasks[i].vcpu.sched;
 		unsigned int running = 0, queued = 0;
+
+		check_limits(&tasks[i].vcpu, settled);
 
 		assert_false(s->moving);
 		for (j = 0; j < pcpu_count; j++) {
@@ -262,12 +358,15 @@ static void check(bool settled)
 			n++;
 		}
 		assert_int_equal(n, run_queues[j].queued);
-		waiting += n;
-		idle += !pcpus[j]->current;
+		if (!pcpus[j]->current)
+			idle |= BIT(j);
 		assert_int_equal(run_queues[j].lock.owner,
 				 run_queues[j].lock.next);
 	}
-	if (settled && waiting && idle) {
+	for (i = 0; i < task_count; i++)
+		waiting += tasks[i].vcpu.sched.state == VCPU_RUNNABLE &&
+			   (tasks[i].vcpu.sched.mask & idle);
+	if (settled && waiting) {
 		for (j = 0; j < pcpu_count; j++)
 			print_message("cpu%u: %s, %u wait, resched %u, "
 				      "kicked %u, idle bit %lu\n",
@@ -318,13 +417,47 @@ static void simulate(u64 duration, u64 step)
 static void assert_share(struct task *t, u64 duration, double share)
 {
 	double got = (double)t->used / duration;
-	u64 ran, stolen;
+	struct sched_info info;
 
-	if (got < share * 0.9 || got > share * 1.1)
+	if (got < share * 0.96 || got > share * 1.04)
 		fail_msg("vCPU %u got %.3f, not %.3f", t->vcpu.id, got, share);
-	sched_times(&t->vcpu, &ran, &stolen);
-	assert_true(ran >= t->used - MS && ran <= t->used + MS);
-	assert_true(ran + stolen <= duration + MS);
+	if (t->forgotten)
+		return;
+	sched_info(&t->vcpu, &info);
+	assert_true(info.ran >= t->used - MS && info.ran <= t->used + MS);
+	assert_true(info.ran + info.stolen <= duration + MS);
+}
+
+static u64 domain_used(struct domain *d)
+{
+	u64 used = 0;
+	u32 i;
+
+	for (i = 0; i < d->vcpu_count; i++)
+		used += task_of(d->vcpu[i])->used;
+	return used;
+}
+
+/* In processors, with part of it for tolerance. */
+static void assert_domain(struct domain *d, u64 duration, double share,
+			  double part)
+{
+	double got = (double)domain_used(d) / duration;
+
+	if (got < share * (1 - part) || got > share * (1 + part))
+		fail_msg("domain %lu of weight %u, cap %u got %.3f, not %.3f",
+			 (unsigned long)(d - doms), d->sched.weight,
+			 d->sched.cap, got, share);
+}
+
+static void forget_used(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < task_count; i++) {
+		tasks[i].forgotten = true;
+		tasks[i].used = 0;
+	}
 }
 
 #endif

@@ -200,12 +200,44 @@ static void test_limits(void **state)
 	assert_int_equal(c.smp, 5);
 }
 
+/* One control domain, in a place of its own, with a name of its own. */
+static void test_control(void **state)
+{
+	parse("domain=kernel=0 smp=2");
+	assert_false(c.has_control);
+	parse("domain=kernel=0 control=\"kernel=3,initrd=4,mem=64,vcpus=2,"
+	      "append=a b\" smp=2");
+	assert_true(c.has_control);
+	assert_int_equal(c.domain_count, 1);
+	assert_string_equal(c.control.error, "");
+	assert_string_equal(c.control.name, "control");
+	assert_string_equal(c.control.append, "a b");
+	assert_int_equal(c.control.kernel, 3);
+	assert_int_equal(c.control.initrd, 4);
+	assert_int_equal(c.control.mem_mib, 64);
+	assert_int_equal(c.control.vcpus, 2);
+	assert_int_equal(c.smp, 2);
+
+	parse("control=mem=64");
+	assert_true(c.has_control);
+	assert_non_null(strstr(c.control.error, "no kernel"));
+	parse("control=kernel=0 control=kernel=1");
+	assert_non_null(strstr(c.control.error, "given twice"));
+	assert_int_equal(c.control.kernel, 0);
+	parse("control=kernel=0,name=x domain=kernel=0,name=x");
+	assert_string_equal(c.control.error, "");
+	assert_non_null(strstr(c.domain[0].error, "another domain"));
+	parse("domain=kernel=0 control=kernel=0,name=d1");
+	assert_string_equal(c.domain[0].error, "");
+	assert_non_null(strstr(c.control.error, "another domain"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_empty),	T(test_options), T(test_not_terminated),
 		T(test_domain), T(test_quotes),	 T(test_errors),
-		T(test_limits),
+		T(test_limits), T(test_control),
 	};
 
 	return RUN(tests);

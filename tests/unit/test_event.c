@@ -23,10 +23,15 @@ void vcpu_notify(struct vcpu *v)
 	__atomic_fetch_add(&notified[v->id], 1, __ATOMIC_SEQ_CST);
 }
 
-void *guest_ptr(struct domain *d, gpa_t gpa, size_t n)
+mpa_t p2m_pin(const struct p2m *p, gpa_t gpa)
 {
-	return gpa < guest_size && n <= guest_size - gpa ?
-		       (char *)shared + gpa : NULL;
+	return gpa < guest_size && PAGE_SIZE <= guest_size - gpa ?
+		       (mpa_t)shared + gpa :
+		       INVALID_MPA;
+}
+
+void frame_unref(mpa_t addr)
+{
 }
 
 u64 time_wall_start(void)
@@ -44,6 +49,11 @@ void frame_free(mpa_t addr, unsigned int order)
 	free((void *)addr);
 }
 
+struct domain *domain_find(u32 id)
+{
+	return id == dom.id && !domain_is_dying(&dom) ? &dom : NULL;
+}
+
 static int setup(void **state)
 {
 	unsigned int i;
@@ -52,7 +62,7 @@ static int setup(void **state)
 	memset(vcpus, 0, sizeof(vcpus));
 	memset(pages, 0, sizeof(pages));
 	memset(notified, 0, sizeof(notified));
-	spin_init(&dom.lock, LOCK_DOMAIN);
+	dom.id = 1;
 	dom.state = DOMAIN_RUNNING;
 	dom.vcpu_count = VCPUS;
 	for (i = 0; i < VCPUS; i++) {
@@ -108,14 +118,35 @@ static void test_shared(void **state)
 	assert_int_equal(shared->wall_sec, 1234);
 }
 
+/* What was wanted before the page was there is seen when it comes. */
+static void test_devices(void **state)
+{
+	const u64 word = 3UL << 32 | 7;
+
+	request_send_devices(&dom, word);
+	request_send(&dom, LODGE_REQUEST_REBOOT, 10, 0);
+	assert_int_equal(do_set_shared(&vcpus[0], 0), 0);
+	assert_int_equal(shared->request.devices, word);
+	assert_int_equal(shared->request.bits, LODGE_REQUEST_REBOOT);
+	assert_int_equal(shared->request.mem_target, 10);
+	shared->request.bits = 0;
+	shared->request.devices = 9; /* nobody believes that */
+	request_send(&dom, 0, 11, 0);
+	assert_int_equal(shared->request.devices, word);
+	request_send_devices(&dom, 0);
+	assert_int_equal(shared->request.devices, 0);
+	assert_int_equal(shared->request.mem_target, 11);
+	assert_int_equal(shared->request.bits, 0);
+}
+
 static void test_errors(void **state)
 {
 	s64 timer, ipi;
 
 	start();
-	assert_int_equal(op(7, 0, 0), -LODGE_ENOSYS);
+	assert_int_equal(op(9, 0, 0), -LODGE_ENOSYS);
 	assert_int_equal(op(~0UL, 0, 0), -LODGE_ENOSYS);
-	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, 2, 0), -LODGE_EINVAL);
+	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, 5, 0), -LODGE_EINVAL);
 	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, ~0UL, 0), -LODGE_EINVAL);
 	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, 0, VCPUS), -LODGE_ENOENT);
 	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, 0, ~0UL), -LODGE_ENOENT);
@@ -132,8 +163,7 @@ static void test_errors(void **state)
 	assert_int_equal(op(LODGE_EVENT_SEND, timer, 0), -LODGE_EINVAL);
 	assert_int_equal(op(LODGE_EVENT_BIND_VCPU, timer, 0), -LODGE_EINVAL);
 	assert_int_equal(op(LODGE_EVENT_BIND_VCPU, ipi, 0), -LODGE_EINVAL);
-	assert_int_equal(op(LODGE_EVENT_BIND_VCPU, ipi, VCPUS),
-			 -LODGE_ENOENT);
+	assert_int_equal(op(LODGE_EVENT_BIND_VCPU, ipi, VCPUS), -LODGE_ENOENT);
 	assert_int_equal(op(LODGE_EVENT_STATUS, timer, 0),
 			 LODGE_PORT_VIRQ | 1 << 8);
 	assert_int_equal(op(LODGE_EVENT_STATUS, ipi, 0),
@@ -230,6 +260,64 @@ static void test_virq(void **state)
 	dom.state = DOMAIN_DYING;
 	event_send_domain_virq(&dom, LODGE_VIRQ_CONSOLE);
 	assert_int_equal(notified[0], 0);
+}
+
+/* Those of the control domain, and physical interrupts. */
+static void test_privileged(void **state)
+{
+	s64 control, pirq, ipi;
+
+	assert_int_equal(event_bind_pirq(&dom, 9, 0), -LODGE_EPERM);
+	dom.privileged = true;
+	assert_int_equal(event_bind_pirq(&dom, 9, 0), -LODGE_EINVAL);
+	dom.privileged = false;
+	start();
+	memset(shared->mask, 0, sizeof(shared->mask));
+	/* Everybody's: once in the domain, and it can be moved. */
+	control = op(LODGE_EVENT_BIND_VIRQ, LODGE_VIRQ_CONTROL, 1);
+	assert_true(control > 0);
+	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, LODGE_VIRQ_CONTROL, 2),
+			 -LODGE_EEXIST);
+	assert_int_equal(op(LODGE_EVENT_BIND_VCPU, control, 2), 0);
+	event_send_domain_virq(&dom, LODGE_VIRQ_CONTROL);
+	assert_int_equal(notified[2], 1);
+	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, LODGE_VIRQ_DOMAIN, 0),
+			 -LODGE_EPERM);
+	assert_int_equal(op(LODGE_EVENT_BIND_VIRQ, LODGE_VIRQ_OUTPUT, 0),
+			 -LODGE_EPERM);
+	event_send_domain_virq(&dom, LODGE_VIRQ_DOMAIN); /* to nobody */
+	dom.privileged = true;
+	assert_true(op(LODGE_EVENT_BIND_VIRQ, LODGE_VIRQ_DOMAIN, 0) > 0);
+	assert_true(op(LODGE_EVENT_BIND_VIRQ, LODGE_VIRQ_OUTPUT, 3) > 0);
+	event_send_domain_virq(&dom, LODGE_VIRQ_OUTPUT);
+	assert_int_equal(notified[3], 1);
+
+	assert_int_equal(event_bind_pirq(&dom, 9, VCPUS), -LODGE_ENOENT);
+	pirq = event_bind_pirq(&dom, 9, 1);
+	assert_true(pirq > 0);
+	assert_int_equal(op(LODGE_EVENT_STATUS, pirq, 0),
+			 LODGE_PORT_PIRQ | 1 << 8 | 9L << 48);
+	assert_int_equal(op(LODGE_EVENT_SEND, pirq, 0), -LODGE_EINVAL);
+	assert_true(event_send_pirq(&dom, pirq, 9));
+	assert_int_equal(notified[1], 1);
+	/* Masked it waits, unmasked it comes; it can be moved. */
+	shared->pending[pirq / 64] = 0;
+	shared->mask[pirq / 64] |= BIT(pirq % 64);
+	assert_true(event_send_pirq(&dom, pirq, 9));
+	assert_int_equal(notified[1], 1);
+	assert_int_equal(op(LODGE_EVENT_BIND_VCPU, pirq, 3), 0);
+	assert_int_equal(op(LODGE_EVENT_UNMASK, pirq, 0), 0);
+	assert_int_equal(notified[3], 2);
+	/* The sender hears that nobody listens. */
+	assert_false(event_send_pirq(&dom, pirq, 8));
+	assert_false(event_send_pirq(&dom, control, LODGE_VIRQ_CONTROL));
+	assert_false(event_send_pirq(&dom, 0, 0));
+	assert_int_equal(op(LODGE_EVENT_CLOSE, pirq, 0), 0);
+	assert_false(event_send_pirq(&dom, pirq, 9));
+	ipi = op(LODGE_EVENT_BIND_IPI, 0, 0);
+	assert_int_equal(ipi, pirq);
+	assert_false(event_send_pirq(&dom, pirq, 9));
+	assert_false(is_set(shared->pending, ipi));
 }
 
 /* --- races --- */
@@ -359,7 +447,7 @@ static void test_hostile_page(void **state)
 	for (step = 0; step < 200000; step++) {
 		((u8 *)shared)[rand() % 4096] = rand();
 		((u8 *)pages)[rand() % sizeof(pages)] = rand();
-		op(rand() % 8, rand() % 40, rand() % (VCPUS + 1));
+		op(rand() % 10, rand() % 40, rand() % (VCPUS + 1));
 		event_send_vcpu_virq(&vcpus[rand() % VCPUS], rand() % 8);
 	}
 }
@@ -369,9 +457,9 @@ static void test_hostile_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		E(test_shared),	  E(test_errors), E(test_full),
-		E(test_delivery), E(test_virq),	  E(test_races),
-		E(test_hostile_page),
+		E(test_shared),	    E(test_devices),  E(test_errors),
+		E(test_full),	    E(test_delivery), E(test_virq),
+		E(test_privileged), E(test_races),    E(test_hostile_page),
 	};
 
 	return RUN(tests);

@@ -25,10 +25,88 @@ void *page_alloc(void)
 	return memset(p, 0, PAGE_SIZE);
 }
 
-void page_free(void *p)
+void page_retire(void *page)
 {
 	pages_out--;
-	free(p);
+	free(page);
+}
+
+static mpa_t pinned, was_split;
+
+void frame_ref(mpa_t mpa)
+{
+	pinned = mpa;
+}
+
+void frame_unref(mpa_t mpa)
+{
+	assert_int_equal(mpa, pinned);
+	pinned = 0;
+}
+
+bool frame_refs(mpa_t mpa, unsigned int order)
+{
+	return pinned >= mpa && pinned < mpa + (PAGE_SIZE << order);
+}
+
+void frame_split(mpa_t mpa, unsigned int order)
+{
+	was_split = mpa;
+}
+
+static u32 maps;
+
+u32 *frame_maps(mpa_t mpa)
+{
+	return &maps;
+}
+
+/* What was shared stays until its owner has it no more, and is unshared. */
+static void test_share(void **state)
+{
+	const mpa_t mpa = 0x5000;
+	struct p2m_entry e;
+	bool stale = false;
+	struct p2m p;
+
+	assert_int_equal(p2m_init(&p), 0);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), -LODGE_ENOENT);
+	assert_int_equal(p2m_share(&p, mpa), 0);
+	assert_int_equal(p2m_share(&p, mpa), 0);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), 0);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), 0);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), -LODGE_ENOENT);
+	assert_true(p2m_get(&p, mpa, &e) && e.flags == P2M_FOREIGN);
+	assert_true(p2m_lookup(&p, mpa) == INVALID_MPA);
+	assert_int_equal(p2m_share(&p, mpa), 0);
+	assert_false(p2m_forget(&p, mpa, 0)); /* it is mapped */
+	assert_true(p2m_get(&p, mpa, &e));
+	assert_false(stale);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), 0);
+	assert_true(stale);
+	assert_false(p2m_get(&p, mpa, &e));
+
+	maps = 0; /* a new owner */
+	assert_int_equal(p2m_share(&p, mpa), 0);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), 0);
+	assert_true(p2m_forget(&p, mpa, 0));
+	assert_false(p2m_forget(&p, mpa, 0));
+	assert_false(p2m_get(&p, mpa, &e));
+	/* pinned before its owner lost it, mapped afterwards */
+	assert_int_equal(p2m_share(&p, mpa), 0);
+	stale = false;
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), 0);
+	assert_true(stale && !p2m_get(&p, mpa, &e));
+
+	maps = 0;
+	assert_int_equal(p2m_map(&p, mpa, mpa, 0, 0), 0);
+	assert_int_equal(p2m_share(&p, mpa), -LODGE_EEXIST);
+	assert_int_equal(p2m_unshare(&p, mpa, &stale), -LODGE_ENOENT);
+	maps = FRAME_MAPS;
+	assert_int_equal(p2m_share(&p, mpa), -LODGE_ENOMEM);
+	maps = 0;
+	p2m_destroy(&p);
+	assert_int_equal(pages_out, 0);
 }
 
 static void test_errors(void **state)
@@ -36,22 +114,20 @@ static void test_errors(void **state)
 	struct p2m p;
 
 	assert_int_equal(p2m_init(&p), 0);
-	assert_int_equal(p2m_map(&p, 0, 0x1000, 1), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, 0x800, 0x1000, 0), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, 0x1000, 0x1001, 0), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, 0x1000, 0x200000, 9), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, 0x200000, 0x1000, 9), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, 1UL << 47, 0x1000, 0), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, ~0UL << 12, 0x1000, 0), -LODGE_EINVAL);
-	assert_int_equal(p2m_map(&p, 0, 1UL << 52, 0), -LODGE_EINVAL);
-	assert_int_equal(p.end, 0);
-	assert_int_equal(p2m_map(&p, 0, 0x1000, 0), 0);
-	assert_int_equal(p2m_map(&p, 0, 0x1000, 0), -LODGE_EEXIST);
-	assert_int_equal(p2m_map(&p, 0, 0, 9), -LODGE_EEXIST);
-	assert_int_equal(p2m_map(&p, 0x200000, 0x400000, 9), 0);
-	assert_int_equal(p2m_map(&p, 0x201000, 0x1000, 0), -LODGE_EEXIST);
-	assert_int_equal(p2m_map(&p, (1UL << 47) - PAGE_SIZE, 0x3000, 0), 0);
-	assert_int_equal(p.end, 1UL << 47);
+	assert_int_equal(p2m_map(&p, 0, 0x1000, 1, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 0x800, 0x1000, 0, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 0x1000, 0x1001, 0, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 0x1000, 0x200000, 9, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 0x200000, 0x1000, 9, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 1UL << 47, 0x1000, 0, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, ~0UL << 12, 0x1000, 0, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 0, 1UL << 52, 0, 0), -LODGE_EINVAL);
+	assert_int_equal(p2m_map(&p, 0, 0x1000, 0, 0), 0);
+	assert_int_equal(p2m_map(&p, 0, 0x1000, 0, 0), -LODGE_EEXIST);
+	assert_int_equal(p2m_map(&p, 0, 0, 9, 0), -LODGE_EEXIST);
+	assert_int_equal(p2m_map(&p, 0x200000, 0x400000, 9, 0), 0);
+	assert_int_equal(p2m_map(&p, 0x201000, 0x1000, 0, 0), -LODGE_EEXIST);
+	assert_int_equal(p2m_map(&p, (1UL << 47) - PAGE_SIZE, 0x3000, 0, 0), 0);
 	assert_int_equal(p.table_count, pages_out);
 	p2m_destroy(&p);
 	assert_int_equal(pages_out, 0);
@@ -63,20 +139,127 @@ static void test_lookup(void **state)
 	static const gpa_t absent[] = { 0x2000, 0x3fffff000, 1UL << 47,
 					1UL << 48, 1UL << 63, ~0UL };
 	struct p2m p;
-	unsigned int order, i;
+	struct p2m_entry e;
+	unsigned int i;
 
 	assert_int_equal(p2m_init(&p), 0);
-	assert_int_equal(p2m_map(&p, 0x1000, 0xabc000, 0), 0);
-	assert_int_equal(p2m_map(&p, 0x400000, 0x40000000, 9), 0);
-	assert_int_equal(p2m_lookup_order(&p, 0x1fff, &order), 0xabcfff);
-	assert_int_equal(order, 0);
-	assert_int_equal(p2m_lookup_order(&p, 0x5fffff, &order), 0x401fffff);
-	assert_int_equal(order, LARGE_ORDER);
+	assert_int_equal(p2m_map(&p, 0x1000, 0xabc000, 0, 0), 0);
+	assert_int_equal(p2m_map(&p, 0x400000, 0x40000000, 9, 0), 0);
+	assert_true(p2m_get(&p, 0x1fff, &e));
+	assert_int_equal(e.mpa, 0xabcfff);
+	assert_int_equal(e.order, 0);
+	assert_true(p2m_get(&p, 0x5fffff, &e));
+	assert_int_equal(e.mpa, 0x401fffff);
+	assert_int_equal(e.order, LARGE_ORDER);
 	for (i = 0; i < ARRAY_SIZE(absent); i++)
 		assert_true(p2m_lookup(&p, absent[i]) == INVALID_MPA);
 	/* an alias by bits above 47 must not be found */
 	assert_true(p2m_lookup(&p, 0x1000 | 1UL << 48) == INVALID_MPA);
 	p2m_destroy(&p);
+}
+
+static void test_unmap(void **state)
+{
+	struct p2m_entry e;
+	struct p2m p;
+	mpa_t mpa;
+	u64 i;
+
+	assert_int_equal(p2m_init(&p), 0);
+	assert_int_equal(p2m_map(&p, 0x200000, 0x40000000, 9, 0), 0);
+	assert_int_equal(p2m_map(&p, 0x1000, 0x9000, 0, P2M_FOREIGN), 0);
+	assert_int_equal(p2m_map(&p, 0x2000, 0x8000, 0,
+				 P2M_DEVICE | P2M_READ_ONLY), 0);
+	/* only the domain's own RAM is looked up and pinned */
+	assert_true(p2m_lookup(&p, 0x1000) == INVALID_MPA);
+	assert_true(p2m_pin(&p, 0x2000) == INVALID_MPA);
+	assert_true(p2m_get(&p, 0x2000, &e));
+	assert_int_equal(e.flags, P2M_DEVICE | P2M_READ_ONLY);
+
+	assert_int_equal(p2m_unmap(&p, 0x3000, 0, 0, &mpa), -LODGE_ENOENT);
+	assert_int_equal(p2m_unmap(&p, 0x1800, 0, 0, &mpa), -LODGE_EINVAL);
+	assert_int_equal(p2m_unmap(&p, 0x201000, 9, 0, &mpa), -LODGE_EINVAL);
+	assert_int_equal(p2m_unmap(&p, ~0UL << 12, 0, 0, &mpa), -LODGE_EINVAL);
+	assert_int_equal(p2m_unmap(&p, 0x1000, 0, 0, &mpa), -LODGE_EINVAL);
+	assert_int_equal(p2m_unmap(&p, 0x200000, 9, P2M_FOREIGN, &mpa),
+			 -LODGE_EINVAL);
+	assert_int_equal(p2m_unmap(&p, 0x1000, 0, P2M_FOREIGN, &mpa), 0);
+	assert_int_equal(mpa, 0x9000);
+	assert_int_equal(p2m_unmap(&p, 0x1000, 0, P2M_FOREIGN, &mpa),
+			 -LODGE_ENOENT);
+
+	/* what is pinned stays, as part of a large mapping, too */
+	assert_int_equal(p2m_pin(&p, 0x203000), 0x40003000);
+	assert_int_equal(p2m_unmap(&p, 0x200000, 9, 0, &mpa), -LODGE_EBUSY);
+	assert_int_equal(p2m_lookup(&p, 0x2fffff), 0x400fffff);
+	assert_int_equal(p2m_unmap(&p, 0x203000, 0, 0, &mpa), -LODGE_EBUSY);
+	assert_int_equal(was_split, 0x40000000);
+	assert_int_equal(p2m_unmap(&p, 0x204000, 0, 0, &mpa), 0);
+	assert_int_equal(mpa, 0x40004000);
+	for (i = 0; i < 512; i++)
+		assert_true(p2m_lookup(&p, 0x200000 + (i << 12)) ==
+			    (i == 4 ? INVALID_MPA : 0x40000000 + (i << 12)));
+	assert_int_equal(p2m_unmap(&p, 0x200000, 9, 0, &mpa), -LODGE_EINVAL);
+	frame_unref(0x40003000);
+	assert_int_equal(p2m_unmap(&p, 0x203000, 0, 0, &mpa), 0);
+	assert_int_equal(p2m_map(&p, 0x203000, 0x5000, 0, 0), 0);
+	assert_int_equal(p2m_lookup(&p, 0x203001), 0x5001);
+
+	/* no memory for the table that splits: nothing changes */
+	assert_int_equal(p2m_map(&p, 0x400000, 0x50000000, 9, 0), 0);
+	pages_left = 0;
+	assert_int_equal(p2m_unmap(&p, 0x401000, 0, 0, &mpa), -LODGE_ENOMEM);
+	assert_int_equal(p2m_lookup(&p, 0x401000), 0x50001000);
+	assert_int_equal(p2m_unmap(&p, 0x400000, 9, 0, &mpa), 0);
+	pages_left = -1;
+	assert_true(p2m_lookup(&p, 0x401000) == INVALID_MPA);
+	assert_int_equal(p.table_count, pages_out);
+	p2m_destroy(&p);
+	assert_int_equal(pages_out, 0);
+}
+
+static void test_reported(void **state)
+{
+	const u64 gone = P2M_REPORTED;
+	struct p2m_entry e;
+	struct p2m p;
+	mpa_t mpa;
+	gpa_t at = 0;
+
+	assert_int_equal(p2m_init(&p), 0);
+	assert_int_equal(p2m_reported(&p, 0), 0);
+	assert_int_equal(p2m_map(&p, 0x400000, 0x50000000, 9, 0), 0);
+	assert_int_equal(p2m_unmap(&p, 0x400000, 9, gone, &mpa), 0);
+	assert_int_equal(mpa, 0x50000000);
+	assert_int_equal(p2m_reported(&p, 0x5fffff), 0x200000);
+	assert_int_equal(p2m_reported(&p, 0x600000), 0);
+	assert_int_equal(p2m_reported(&p, ~0UL), 0);
+	assert_false(p2m_get(&p, 0x400000, &e));
+	assert_int_equal(p2m_next_ram(&p, &at), 0);
+	/* once more, and nothing but its return may come there */
+	assert_int_equal(p2m_unmap(&p, 0x400000, 9, gone, &mpa), 0);
+	assert_true(mpa == INVALID_MPA);
+	assert_int_equal(p2m_map(&p, 0x400000, 0x1000, 0, 0), -LODGE_EEXIST);
+	assert_int_equal(p2m_map(&p, 0x400000, 0x600000, 9, 0), -LODGE_EEXIST);
+	assert_int_equal(p2m_map(&p, 0x600000, 0x600000, 9, gone),
+			 -LODGE_EEXIST);
+	/* in small pieces: one returns, one goes for good */
+	assert_int_equal(p2m_map(&p, 0x401000, 0x9000, 0, gone), 0);
+	assert_int_equal(p2m_lookup(&p, 0x401234), 0x9234);
+	assert_int_equal(p2m_reported(&p, 0x401000), 0);
+	assert_int_equal(p2m_reported(&p, 0x402000), 0x1000);
+	assert_int_equal(p2m_map(&p, 0x400000, 0x600000, 9, gone),
+			 -LODGE_EEXIST);
+	assert_int_equal(p2m_unmap(&p, 0x402000, 0, 0, &mpa), 0);
+	assert_true(mpa == INVALID_MPA);
+	assert_int_equal(p2m_unmap(&p, 0x402000, 0, gone, &mpa),
+			 -LODGE_ENOENT);
+	assert_int_equal(p2m_map(&p, 0x402000, 0x8000, 0, 0), 0);
+	/* tables are limited */
+	p.table_max = p.table_count;
+	assert_int_equal(p2m_map(&p, 1UL << 40, 0x7000, 0, 0), -LODGE_ENOMEM);
+	p2m_destroy(&p);
+	assert_int_equal(pages_out, 0);
 }
 
 /* Each number of pages that may be there before they run out. */
@@ -90,10 +273,10 @@ static void test_no_memory(void **state)
 		if (p2m_init(&p)) {
 			assert_int_equal(n, 0);
 		} else {
-			assert_int_equal(p2m_map(&p, 0x1000, 0x1000, 0),
+			assert_int_equal(p2m_map(&p, 0x1000, 0x1000, 0, 0),
 					 n < 4 ? -LODGE_ENOMEM : 0);
 			pages_left = -1;
-			assert_int_equal(p2m_map(&p, 0x1000, 0x1000, 0),
+			assert_int_equal(p2m_map(&p, 0x1000, 0x1000, 0, 0),
 					 n < 4 ? 0 : -LODGE_EEXIST);
 			assert_int_equal(p.table_count, 4);
 		}
@@ -109,7 +292,7 @@ static mpa_t model[3][SPAN];
 static int visited;
 static gpa_t last_gpa;
 
-static void visit_model(gpa_t gpa, mpa_t mpa, unsigned int order)
+static void visit_model(gpa_t gpa, const struct p2m_entry *e)
 {
 	int at = 2;
 	u64 i;
@@ -119,10 +302,10 @@ static void visit_model(gpa_t gpa, mpa_t mpa, unsigned int order)
 	if (visited)
 		assert_true(gpa > last_gpa);
 	last_gpa = gpa;
-	for (i = 0; i < 1UL << order; i++)
+	for (i = 0; i < 1UL << e->order; i++)
 		assert_int_equal(model[at][((gpa - places[at]) >> 12) + i],
-				 mpa + (i << 12));
-	visited += 1 << order;
+				 e->mpa + (i << 12));
+	visited += 1 << e->order;
 }
 
 static void test_random(void **state)
@@ -140,7 +323,8 @@ static void test_random(void **state)
 
 		for (i = 0; i < 1 << order; i++)
 			free = free && !model[at][page + i];
-		err = p2m_map(&p, places[at] + ((u64)page << 12), mpa, order);
+		err = p2m_map(&p, places[at] + ((u64)page << 12), mpa, order,
+			      0);
 		/* A large one also fails where a small one has its table. */
 		if (!free)
 			assert_int_equal(err, -LODGE_EEXIST);
@@ -193,7 +377,7 @@ static void test_readers(void **state)
 		pthread_create(&t[i], NULL, reader, NULL);
 	for (i = 0; i < 30000; i++)
 		assert_int_equal(p2m_map(&shared, i << 14, (i << 14) + 0x1000,
-					 0), 0);
+					 0, 0), 0);
 	__atomic_store_n(&done, true, __ATOMIC_RELAXED);
 	for (i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);
@@ -204,8 +388,9 @@ static void test_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_errors), T(test_lookup),	 T(test_no_memory),
-		T(test_random), T(test_readers),
+		T(test_share), T(test_errors), T(test_lookup),	 T(test_no_memory),
+		T(test_reported),
+		T(test_random), T(test_readers), T(test_unmap),
 	};
 
 	return RUN(tests);

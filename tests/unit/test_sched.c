@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "sched_sim.h"
+#include "sched_limits.h"
 
 /* Hogs in any number get equal parts of any number of processors. */
 static void test_fair(void **state)
@@ -131,7 +132,7 @@ static void test_steal(void **state)
 		new_task(0, 0);
 		/* as if all had been left on processor 0 */
 		sched_vcpu_stop(&tasks[i].vcpu);
-		tasks[i].vcpu.sched.pause = false;
+		tasks[i].vcpu.sched.stop = false;
 		tasks[i].vcpu.sched.cpu = 0;
 		tasks[i].vcpu.sched.vtime = 0;
 	}
@@ -211,6 +212,32 @@ static void test_wake_race(void **state)
 	assert_int_equal(t->vcpu.sched.state, VCPU_RUNNING);
 }
 
+/* An operator does something, on whatever processor. */
+static void random_operation(void)
+{
+	struct domain *d = &doms[rand() % dom_count];
+	struct vcpu *v = &tasks[rand() % task_count].vcpu;
+
+	switch (rand() % 6) {
+	case 0:
+		set(d, 1 + rand() % 1000, rand() % 2 * 300);
+		break;
+	case 1:
+		set(d, d->sched.weight, 1 + rand() % 150);
+		break;
+	case 2: /* the waiting half of a pause needs threads */
+		pause_begin(d);
+		break;
+	case 3:
+		unpause(d);
+		break;
+	default:
+		if (!(v->sched.mask & run_queue_online()))
+			fail_msg("a mask without processors");
+		pin(v, rand() % 4 ? (u64)rand() : ~0UL);
+	}
+}
+
 /* Everything at random, with every seed another placement. */
 static void random_step(void)
 {
@@ -218,7 +245,12 @@ static void random_step(void)
 	struct sched_vcpu *s = &t->vcpu.sched;
 
 	here = pcpus[rand() % pcpu_count];
-	switch (rand() % 8) {
+	switch (rand() % 11) {
+	case 8:
+	case 9:
+	case 10:
+		random_operation();
+		break;
 	case 0:
 		if (s->state != VCPU_RUNNING) {
 			sched_vcpu_stop(&t->vcpu);
@@ -226,7 +258,7 @@ static void random_step(void)
 			wake(t);
 			sched_vcpu_online(&t->vcpu);
 			assert_int_equal(s->state, VCPU_OFFLINE);
-			s->pause = false; /* it may come back here */
+			s->stop = false; /* it may come back here */
 		}
 		break;
 	case 1:
@@ -253,10 +285,13 @@ static void test_random(void **state)
 
 	for (seed = 0; seed < 40; seed++) {
 		srand(seed);
-		machine(1 + seed % 7, seed);
+		machine(1 + seed % 7, seed % 3 ? seed : 0);
+		for (i = 0; i < 3; i++)
+			new_domain(1 + rand() % 1000, 0);
 		for (i = 0; i < 1 + seed % 13; i++)
-			new_task(rand() % 3 ? rand() % (5 * MS) + 1 : 0,
-				 rand() % 2 ? rand() % (5 * MS) + 1 : 0);
+			task_in(&doms[rand() % 3],
+				rand() % 3 ? rand() % (5 * MS) + 1 : 0,
+				rand() % 2 ? rand() % (5 * MS) + 1 : 0);
 		settle();
 		for (i = 0; i < 3000; i++) {
 			if (rand() % 3)
@@ -265,6 +300,19 @@ static void test_random(void **state)
 				simulate(rand() % MS, MS / 3);
 		}
 		simulate(100 * MS, MS);
+		/* Without limits everybody who has something to do runs. */
+		for (i = 0; i < dom_count; i++) {
+			unpause(&doms[i]);
+			set(&doms[i], 256, 0);
+		}
+		for (i = 0; i < task_count; i++)
+			pin(&tasks[i].vcpu, ~0UL);
+		forget_used();
+		simulate(SECOND, MS);
+		for (i = 0; i < task_count; i++)
+			if (!tasks[i].burst &&
+			    tasks[i].vcpu.sched.state != VCPU_OFFLINE)
+				assert_true(tasks[i].used > 10 * MS);
 	}
 }
 
@@ -272,7 +320,8 @@ static void test_random(void **state)
 
 /*
  * Tokens go round: a vCPU that runs takes a token from its box and puts it
- * into another's. One lost wake-up and a token lies still for ever.
+ * into another's. One lost wake-up and a token lies still for ever. Meanwhile
+ * each sets weights, caps and pins, and those of the first domain pause others.
  */
 #define THREADS 4
 #define TOKENS 6
@@ -283,6 +332,7 @@ static struct {
 	u64 passed;
 } box[RUNNERS];
 static bool stop_threads;
+static int operating; /* processors that may wait for others */
 
 static void pass_token(unsigned int n, unsigned int *seed)
 {
@@ -306,6 +356,47 @@ static void pass_token(unsigned int n, unsigned int *seed)
 	__atomic_fetch_sub(&box[n].running, 1, __ATOMIC_SEQ_CST);
 }
 
+/* One at a time, as under the control_lock; nobody pauses who does this. */
+static void pause_other(struct domain *d)
+{
+	static bool busy;
+	u32 i;
+
+	if (__atomic_exchange_n(&busy, true, __ATOMIC_SEQ_CST))
+		return;
+	sched_domain_pause(d);
+	for (i = 0; i < d->vcpu_count; i++)
+		if (__atomic_load_n(&box[d->vcpu[i]->id].running,
+				    __ATOMIC_SEQ_CST))
+			abort(); /* it runs although it is paused */
+	sched_domain_unpause(d);
+	__atomic_store_n(&busy, false, __ATOMIC_SEQ_CST);
+}
+
+static void operate(struct domain *own, unsigned int *seed)
+{
+	struct domain *d = &doms[rand_r(seed) % dom_count];
+
+	__atomic_fetch_add(&operating, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&stop_threads, __ATOMIC_SEQ_CST))
+		; /* the others may be gone */
+	else if (rand_r(seed) % 2)
+		sched_vcpu_pin(&tasks[rand_r(seed) % RUNNERS].vcpu,
+			       1 + rand_r(seed) % (BIT(THREADS) - 1));
+	else if (rand_r(seed) % 2)
+		sched_domain_set(d, 1 + rand_r(seed) % 1000,
+				 rand_r(seed) % 3 * 60);
+	else if (own == &doms[0] && d != own)
+		pause_other(d);
+	__atomic_fetch_sub(&operating, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool goes_on(void)
+{
+	return !__atomic_load_n(&stop_threads, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&operating, __ATOMIC_SEQ_CST);
+}
+
 static void *processor(void *arg)
 {
 	unsigned int seed = (unsigned long)arg + 1;
@@ -313,7 +404,7 @@ static void *processor(void *arg)
 
 	here = p;
 	WRITE_ONCE(p->need_resched, true);
-	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
+	while (goes_on()) {
 		if (p->alarm <= time_now()) {
 			p->alarm = ~0UL;
 			timer_interrupt();
@@ -322,7 +413,9 @@ static void *processor(void *arg)
 			p->current = sched_pick(p->current);
 		if (p->current)
 			pass_token(p->current->id, &seed);
-		else
+		if (p->current && rand_r(&seed) % 64 == 0)
+			operate(p->current->domain, &seed);
+		if (!p->current)
 			sched_yield(); /* halted: only need_resched helps */
 	}
 	return NULL;
@@ -341,8 +434,10 @@ static void run_threads(u64 seed)
 	memset(box, 0, sizeof(box));
 	for (i = 0; i < TOKENS; i++)
 		box[i].tokens = 1;
+	for (i = 0; i < 3; i++)
+		new_domain(256, 0);
 	for (i = 0; i < RUNNERS; i++) {
-		new_task(0, 0);
+		task_in(&doms[i % 3], 0, 0);
 		tasks[i].vcpu.steal_gpa = 0;
 	}
 	for (i = 0; i < THREADS; i++)
@@ -359,7 +454,7 @@ static void run_threads(u64 seed)
 		else if (tries > 100)
 			fail_msg("everybody sleeps after %lu tokens", passed);
 	}
-	__atomic_store_n(&stop_threads, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&stop_threads, true, __ATOMIC_SEQ_CST);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
 	for (i = 0; i < RUNNERS; i++) {
@@ -386,10 +481,13 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_fair),	 T(test_starvation), T(test_latecomer),
-		T(test_latency), T(test_credit),     T(test_yield),
-		T(test_steal),	 T(test_no_tick),    T(test_wake_race),
-		T(test_random),	 T(test_threads),
+		T(test_fair),		T(test_starvation),  T(test_latecomer),
+		T(test_latency),	T(test_credit),	     T(test_yield),
+		T(test_steal),		T(test_no_tick),     T(test_wake_race),
+		T(test_weights),	T(test_new_weight),  T(test_cap),
+		T(test_cap_sleepers),	T(test_cap_overrun), T(test_pins),
+		T(test_pinned_weights), T(test_pin_moves),   T(test_pause),
+		T(test_random),		T(test_threads),
 	};
 
 	return RUN(tests);

@@ -14,7 +14,7 @@
  * minor number when something is added. Additions also get a feature bit.
  */
 #define LODGE_ABI_MAJOR 1
-#define LODGE_ABI_MINOR 0
+#define LODGE_ABI_MINOR 2
 #define LODGE_ABI_VERSION ((LODGE_ABI_MAJOR << 16) | LODGE_ABI_MINOR)
 
 /* Feature bits: CPUID leaf LODGE_CPUID_FEATURES, eax; start_info.features. */
@@ -22,6 +22,13 @@
 #define LODGE_FEATURE_PVCLOCK (1 << 1) /* LODGE_VCPU_TIME_AREA works */
 #define LODGE_FEATURE_STEAL (1 << 2) /* LODGE_VCPU_STEAL_AREA works */
 #define LODGE_FEATURE_KERNEL_FAULTS (1 << 3) /* see LODGE_CB_KERNEL_FAULTS */
+#define LODGE_FEATURE_CHANNELS (1 << 4) /* LODGE_EVENT_ALLOC, BIND_REMOTE */
+#define LODGE_FEATURE_MEMORY (1 << 5) /* memory.h */
+#define LODGE_FEATURE_GRANTS (1 << 6) /* grant.h */
+#define LODGE_FEATURE_REQUESTS (1 << 7) /* request.h */
+#define LODGE_FEATURE_REPORT (1 << 8) /* LODGE_MEMORY_REPORT */
+#define LODGE_FEATURE_DEVICES \
+	(1 << 9) /* request.devices, LODGE_CONTROL_DEVICES */
 
 /*
  * CPUID. 0x40000000: eax = highest leaf, ebx/ecx/edx = "LodgeLodgeLd".
@@ -77,5 +84,12 @@
 #define LODGE_NOTE_ROOT 3 /* guest-physical address of its first root */
 
 #define LODGE_MAX_VCPUS 64 /* in one domain */
+
+/*
+ * Domains have numbers from 1 to LODGE_DOMID_MAX, given out in turn: that of
+ * a domain that has ended comes back only after all the others.
+ */
+#define LODGE_DOMID_MAX 0x7fff
+#define LODGE_DOMID_SELF 0x8000 /* as an argument: the caller's domain */
 
 #endif /* LODGE_ABI_H */

@@ -43,7 +43,8 @@
  * LOAD_ROOT(root): make the top-level table at gpa root current on this vCPU,
  * as MOV CR3 would. -EINVAL: root is not page-aligned. -EFAULT: it is not
  * RAM. -ENOMEM: no shadow memory. Needs no flush: a root that was flushed
- * properly is never stale. Try LODGE_VEC_LOAD_ROOT first.
+ * properly is never stale. A bits may be set in the tables of a root that is
+ * new. Try LODGE_VEC_LOAD_ROOT first.
  */
 #define LODGE_HC_LOAD_ROOT 4
 
@@ -71,8 +72,9 @@
 /*
  * FILL(address, error): the guest's tables under the current root allow the
  * access that faulted with this #PF error code; make the shadow agree, with
- * the neighbourhood. Returns 0, or 1: they do not allow it. -EINVAL: address
- * is not canonical or in the hypervisor's slots. -ENOMEM: no shadow memory.
+ * the neighbourhood. Returns 0, or 1: they do not allow it, or were changed
+ * at that moment: look again. -EINVAL: address is not canonical or in the
+ * hypervisor's slots. -ENOMEM: no shadow memory.
  */
 #define LODGE_HC_FILL 7
 
@@ -125,11 +127,15 @@
 
 /* VCPU(operation, vcpu, arg): operations below. -ENOENT: no such vCPU. */
 #define LODGE_HC_VCPU 16
-/* INIT: arg = gpa of struct lodge_vcpu_init. -EEXIST: it is up. */
+/*
+ * INIT: arg = gpa of struct lodge_vcpu_init. -EEXIST: it is up. -EINVAL: rip
+ * is no kernel address, gs_base not canonical, root not page-aligned. -EFAULT:
+ * the structure or the root is not RAM. -ENOMEM: no shadow memory.
+ */
 #define LODGE_VCPU_INIT 0
-/* UP: let an initialised vCPU run. -EINVAL: not initialised. */
+/* UP: let an initialised vCPU run. -EINVAL: not initialised. -EEXIST: is up. */
 #define LODGE_VCPU_UP 1
-/* DOWN: stop; of itself it does not return until it is brought up anew. */
+/* DOWN: stop for good, of itself (else -EINVAL); the last one crashes it all. */
 #define LODGE_VCPU_DOWN 2
 /* IS_UP: returns 1 or 0. */
 #define LODGE_VCPU_IS_UP 3
@@ -175,7 +181,19 @@
 #define LODGE_DEBUG_COUNTERS 0
 #define LODGE_DEBUG_AUDIT 1
 
-#define LODGE_HC_COUNT 21
+/* MEMORY(operation, gpa, count): see memory.h. */
+#define LODGE_HC_MEMORY 21
+
+/* GRANT(operation, gpa, count): see grant.h. */
+#define LODGE_HC_GRANT 22
+
+/* PHYSDEV(operation, arg0, arg1, arg2): see physdev.h. */
+#define LODGE_HC_PHYSDEV 23
+
+/* CONTROL(operation, domid, gpa, arg0, arg1): see control.h. */
+#define LODGE_HC_CONTROL 24
+
+#define LODGE_HC_COUNT 25
 
 /* flags of struct lodge_callbacks */
 /*
@@ -262,6 +280,14 @@ struct lodge_counters {
 	uint64_t hypercall[32]; /* by number */
 	uint64_t reserved[12];
 };
+
+/* From `entries` to `iret_completed`, for whoever shows them. */
+#define LODGE_COUNTER_NAMES                                             \
+	"entries", "entry_fault", "entry_interrupt", "entry_exception", \
+		"entry_hypercall", "entry_iret", "fills", "prefills",   \
+		"flushes", "shootdowns", "root_loads", "root_creates",  \
+		"root_drops", "emulated", "injected", "upcalls",        \
+		"shadow_pages", "shadow_reclaims", "iret_completed"
 
 LODGE_ASSERT(sizeof(struct lodge_callbacks) == 128, "callbacks");
 LODGE_ASSERT(sizeof(struct lodge_vcpu_init) == 64, "vcpu_init");

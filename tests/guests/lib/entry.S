@@ -161,13 +161,14 @@ iret_saved:
 	jmp	4f
 2:	mov	$1, %al
 	movabs	%al, VP(VIF)
+	jmp	4f
+3:	movabs	VP(SCRATCH), %rax
+	int	$LODGE_VEC_IRET
 4:	movabs	VP(SCRATCH), %rax
 iret_restored:
 	orb	$1, 8(%rsp)
 	orb	$1, 32(%rsp)
 	iretq
-3:	movabs	VP(SCRATCH), %rax
-	int	$LODGE_VEC_IRET
 iret_sequence_end:
 	.size iret_sequence, . - iret_sequence
 
