@@ -69,70 +69,69 @@ static enum page_state page_state(struct mm_struct *mm, unsigned long address)
 	return pte_none(pte) ? PAGE_UNMAPPED : PAGE_IN_USE;
 }
 
-/* Maps what the page cache has of the block that ends at end. */
-static void map_block(struct mm_struct *mm, struct vm_area_struct *vma,
-		      unsigned long end)
-{
-	unsigned int flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT;
-	struct address_space *mapping = vma->vm_file->f_mapping;
-	unsigned long address = max(end - BLOCK_PAGES * PAGE_SIZE,
-				    vma->vm_start);
-	unsigned int left = BLOCK_PAGES / FILE_WINDOW - 1;
-	struct folio *folio;
-
-	for (end = min(end, vma->vm_end); address < end;
-	     address += PAGE_SIZE) {
-		enum page_state state = page_state(mm, address);
-
-		if (state == PAGE_IN_USE)
-			continue;
-		if (state == PAGE_NO_TABLE || !left--)
-			return;
-		folio = filemap_get_folio(mapping,
-					  linear_page_index(vma, address));
-		if (IS_ERR(folio)) { /* not cached: go on behind the window */
-			address |= (FILE_WINDOW - 1UL) << PAGE_SHIFT;
-			continue;
-		}
-		folio_put(folio);
-		if (handle_mm_fault(vma, address, flags, NULL) &
-		    (VM_FAULT_ERROR | VM_FAULT_RETRY))
-			return;
-	}
-}
-
 static bool is_plain_file(struct vm_area_struct *vma)
 {
 	return vma && vma->vm_file && !vma_is_anonymous(vma) &&
 	       !vma_is_dax(vma) && may_map_ahead(vma, false);
 }
 
-/* Maps unmapped pages from address on; returns the first one left. */
-static unsigned long map_ahead(struct mm_struct *mm, unsigned long address,
-			       unsigned long end, bool write)
+static bool is_cached(struct vm_area_struct *vma, unsigned long address)
 {
-	unsigned int flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT;
-	struct vm_area_struct *vma = vma_lookup(mm, address);
-	unsigned int left = AHEAD_FAULTS;
+	struct folio *folio = filemap_get_folio(vma->vm_file->f_mapping,
+						linear_page_index(vma, address));
 
-	if (!vma || !may_map_ahead(vma, write))
-		return address;
-	if (write)
-		flags |= FAULT_FLAG_WRITE;
-	end = min(end, vma->vm_end);
-	for (; address < end; address += PAGE_SIZE) {
-		enum page_state state = page_state(mm, address);
+	if (IS_ERR(folio))
+		return false;
+	folio_put(folio);
+	return true;
+}
+
+unsigned long lodge_map_pages(struct vm_area_struct *vma, unsigned long address,
+			      unsigned long end, unsigned int most, bool write)
+{
+	unsigned int flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_RETRY_NOWAIT |
+			     (write ? FAULT_FLAG_WRITE : 0);
+	bool from_cache = !write && is_plain_file(vma);
+
+	for (end = min(end, vma->vm_end); address < end;
+	     address += PAGE_SIZE) {
+		enum page_state state = page_state(vma->vm_mm, address);
 
 		if (state == PAGE_IN_USE)
 			continue;
-		if (state == PAGE_NO_TABLE || !left--)
+		if (state == PAGE_NO_TABLE || !most--)
 			break;
-		/* RETRY_NOWAIT: the lock stays ours, whatever comes back */
+		if (from_cache && !is_cached(vma, address)) {
+			/* no disk is read for this: go on behind the window */
+			address |= (FILE_WINDOW - 1UL) << PAGE_SHIFT;
+			continue;
+		}
+		/* RETRY_NOWAIT: the lock stays the caller's */
 		if (handle_mm_fault(vma, address, flags, NULL) &
 		    (VM_FAULT_ERROR | VM_FAULT_RETRY))
 			break;
 	}
 	return address;
+}
+
+/* Maps what the page cache has of the block that ends at end. */
+static void map_block(struct vm_area_struct *vma, unsigned long end)
+{
+	unsigned long start = end - BLOCK_PAGES * PAGE_SIZE;
+
+	lodge_map_pages(vma, max(start, vma->vm_start), end,
+			BLOCK_PAGES / FILE_WINDOW - 1, false);
+}
+
+/* Goes on with a walk; returns the first page left. */
+static unsigned long map_ahead(struct mm_struct *mm, unsigned long address,
+			       unsigned long end, bool write)
+{
+	struct vm_area_struct *vma = vma_lookup(mm, address);
+
+	if (!vma || !may_map_ahead(vma, write))
+		return address;
+	return lodge_map_pages(vma, address, end, AHEAD_FAULTS, write);
 }
 
 /*
@@ -159,7 +158,7 @@ void lodge_fault_ahead(unsigned long address, unsigned long error_code)
 		vma = vma_lookup(mm, page);
 		done = is_plain_file(vma);
 		if (done)
-			map_block(mm, vma, end);
+			map_block(vma, end);
 		mmap_read_unlock(mm);
 		local_irq_disable();
 		if (done)

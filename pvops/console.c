@@ -90,7 +90,9 @@ static struct console boot_console = {
 	.index = -1,
 };
 
+/* hvc0 is the console where the command line names none. */
 void __init lodge_init_boot_console(void)
 {
 	register_console(&boot_console);
+	add_preferred_console("hvc", 0, NULL);
 }

@@ -11,7 +11,6 @@
  * Runs at the end of a write fault of user mode, in its context. No state.
  */
 #include <linux/mm.h>
-#include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/userfaultfd_k.h>
 
@@ -20,29 +19,6 @@
 #include "lodge.h"
 
 #define SMALL_PAGES 16
-
-static void populate(struct mm_struct *mm, struct vm_area_struct *vma)
-{
-	unsigned int flags = FAULT_FLAG_WRITE | FAULT_FLAG_ALLOW_RETRY |
-			     FAULT_FLAG_RETRY_NOWAIT;
-	unsigned long address;
-	pte_t pte;
-
-	/* One table, as that of the fault. */
-	if ((vma->vm_start ^ (vma->vm_end - 1)) & PMD_MASK)
-		return;
-	for (address = vma->vm_start; address < vma->vm_end;
-	     address += PAGE_SIZE) {
-		if (!lodge_peek_pte(mm, address, &pte))
-			break;
-		if (!pte_none(pte))
-			continue;
-		/* RETRY_NOWAIT: the lock stays ours, whatever comes back */
-		if (handle_mm_fault(vma, address, flags, NULL) &
-		    (VM_FAULT_ERROR | VM_FAULT_RETRY))
-			break;
-	}
-}
 
 static bool is_small_data(struct vm_area_struct *vma)
 {
@@ -71,7 +47,8 @@ void lodge_fault_data(unsigned long address, unsigned long error_code)
 	local_irq_enable();
 	vma = vma_lookup(mm, address);
 	if (vma && is_small_data(vma))
-		populate(mm, vma);
+		lodge_map_pages(vma, vma->vm_start, vma->vm_end, SMALL_PAGES,
+				true);
 	mmap_read_unlock(mm);
 	local_irq_disable();
 }

@@ -13,13 +13,7 @@
 
 #include "lodge.h"
 
-static const char * const counter_names[] = {
-	"entries", "entry_fault", "entry_interrupt", "entry_exception",
-	"entry_hypercall", "entry_iret", "fills", "prefills", "flushes",
-	"shootdowns", "root_loads", "root_creates", "root_drops", "emulated",
-	"injected", "upcalls", "shadow_pages", "shadow_reclaims",
-	"iret_completed",
-};
+static const char * const counter_names[] = { LODGE_COUNTER_NAMES };
 
 static int counters_show(struct seq_file *m, void *unused)
 {
@@ -33,9 +27,6 @@ static int counters_show(struct seq_file *m, void *unused)
 		return -ENOMEM;
 	hc_debug(LODGE_DEBUG_COUNTERS, __pa(counters));
 
-	BUILD_BUG_ON(ARRAY_SIZE(counter_names) * sizeof(u64) !=
-		     offsetof(struct lodge_counters, hypercall) -
-		     offsetof(struct lodge_counters, entries));
 	values = &counters->entries;
 	for (i = 0; i < ARRAY_SIZE(counter_names); i++)
 		seq_printf(m, "%s %llu\n", counter_names[i], values[i]);

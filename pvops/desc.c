@@ -14,6 +14,7 @@
 #include <asm/desc.h>
 #include <asm/paravirt.h>
 #include <asm/processor.h>
+#include <asm/tlbflush.h>
 
 #include "lodge.h"
 
@@ -31,10 +32,26 @@ static DEFINE_PER_CPU(bool, ldt_loaded);
  * A context switch changes the LDT before it saves FS and GS of the task that
  * leaves. Should the vCPU lose the processor in between, the hypervisor would
  * have to load these selectors again, from an LDT that is gone, and they would
- * be null then. So the change waits for load_tls, which comes after the save.
+ * be null then. So a task that has an mm gets the LDT of only that mm at once.
+ * That of another waits for load_tls, which comes after the save, unless the
+ * task's own comes first. Whose LDT it is says loaded_mm:
+ *
+ *   context switch: current is still the task that leaves. Interrupts stay off
+ *     until load_tls, so that what waits cannot be freed or outdated.
+ *   kernel thread, or a task after exit_mm(): it has no selectors to lose, and
+ *     whatever comes (an IPI, leave_mm(), the mm of the next task) is set at
+ *     once. It could not wait: exec() from init_mm to a new mm sets nothing, as
+ *     neither has an LDT, and may reach user mode before any load_tls.
+ *   text_poke() from a task with an LDT: that its mm has none waits, and is
+ *     replaced on the way back, with interrupts off all the time.
+ *   exec(), kthread_use_mm(): current->mm is the new one already, which is set
+ *     at once. Only in exec() may an IPI get in between, when another process
+ *     has the old mm, too, and changes its LDT. That waits, until
+ *     activate_mm(), still with preemption off, sets the LDT of the new one.
+ *   modify_ldt(): by IPI where the mm is loaded. With interrupts on that is
+ *     current's mm, or current has none, or is in exec() as above.
  */
 static DEFINE_PER_CPU(struct {
-	bool switching;
 	bool waits;
 	const void *addr;
 	unsigned int entries;
@@ -74,21 +91,14 @@ static void change_ldt(const void *addr, unsigned int entries)
 
 static void lodge_set_ldt(const void *addr, unsigned int entries)
 {
-	if (!this_cpu_read(ldt_change.switching)) {
-		/* text_poke() uses an mm without LDT for a moment. */
-		if (entries || !current->mm || !current->mm->context.ldt)
-			change_ldt(addr, entries);
-		return;
-	}
+	bool waits = current->mm &&
+		     current->mm != this_cpu_read(cpu_tlbstate.loaded_mm);
+
+	this_cpu_write(ldt_change.waits, waits);
 	this_cpu_write(ldt_change.addr, addr);
 	this_cpu_write(ldt_change.entries, entries);
-	this_cpu_write(ldt_change.waits, true);
-}
-
-/* Interrupts are off from here to load_tls. */
-static void lodge_start_context_switch(struct task_struct *prev)
-{
-	this_cpu_write(ldt_change.switching, true);
+	if (!waits)
+		change_ldt(addr, entries);
 }
 
 static void lodge_load_tls(struct thread_struct *t, unsigned int cpu)
@@ -96,7 +106,6 @@ static void lodge_load_tls(struct thread_struct *t, unsigned int cpu)
 	struct desc_struct *gdt = get_cpu_gdt_rw(cpu);
 	unsigned int i;
 
-	this_cpu_write(ldt_change.switching, false);
 	if (unlikely(this_cpu_read(ldt_change.waits))) {
 		this_cpu_write(ldt_change.waits, false);
 		change_ldt(this_cpu_read(ldt_change.addr),
@@ -129,6 +138,7 @@ void lodge_reset_descriptors(void)
 	memset(&gdt[GDT_ENTRY_TLS_MIN], 0,
 	       GDT_ENTRY_TLS_ENTRIES * sizeof(*gdt));
 	this_cpu_write(ldt_loaded, false);
+	this_cpu_write(ldt_change.waits, false);
 }
 
 static void lodge_load_gdt(const struct desc_ptr *desc)
@@ -167,7 +177,6 @@ void __init lodge_init_desc_ops(void)
 	pv_ops.cpu.store_tr = lodge_store_tr;
 	pv_ops.cpu.load_gdt = lodge_load_gdt;
 	pv_ops.cpu.set_ldt = lodge_set_ldt;
-	pv_ops.cpu.start_context_switch = lodge_start_context_switch;
 	pv_ops.cpu.load_tls = lodge_load_tls;
 	pv_ops.cpu.load_gs_index = lodge_load_gs_index;
 	pv_ops.cpu.write_gdt_entry = lodge_write_gdt_entry;

@@ -12,7 +12,8 @@
  * A bit of it is changed with the port masked, or before the vCPU runs.
  *
  * binding_mutex protects making and closing ports. ports[] is written under
- * it and read without, by the upcall of the vCPU concerned, after `bound`.
+ * it and read without, by the upcall of the vCPU concerned, after `bound`; who
+ * closes a port waits for all upcalls.
  */
 #include <linux/bitops.h>
 #include <linux/export.h>
@@ -23,6 +24,7 @@
 #include <linux/mutex.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
 
@@ -121,19 +123,19 @@ static void handle_ipi(enum lodge_ipi ipi)
 
 static void handle_port(unsigned int port)
 {
-	const struct port *info = &ports[port];
+	const struct port info = READ_ONCE(ports[port]);
 
-	switch (info->sort) {
+	switch (info.sort) {
 	case PORT_IPI:
 		clear_bit(port, pending_bits());
-		handle_ipi(info->ipi);
+		handle_ipi(info.ipi);
 		break;
 	case PORT_PERCPU:
 		clear_bit(port, pending_bits());
-		generic_handle_irq(info->irq);
+		generic_handle_irq(info.irq);
 		break;
 	case PORT_IRQ:
-		generic_handle_irq(info->irq);
+		generic_handle_irq(info.irq);
 		break;
 	default:
 		mask_port(port);
@@ -219,7 +221,7 @@ static int port_set_affinity(struct irq_data *data, const struct cpumask *mask,
 	return ret;
 }
 
-static struct irq_chip port_chip = {
+struct irq_chip lodge_port_chip = {
 	.name = "lodge-port",
 	.irq_ack = port_ack,
 	.irq_mask = port_mask,
@@ -256,7 +258,9 @@ static int map_irq(struct irq_domain *d, unsigned int irq, irq_hw_number_t hw)
 		irq_set_chip_and_handler(irq, &percpu_chip,
 					 handle_percpu_devid_irq);
 	} else {
-		irq_set_chip_and_handler(irq, &port_chip, handle_edge_irq);
+		irq_set_chip_and_handler(irq, &lodge_port_chip, handle_edge_irq);
+		/* Else a new affinity waits for somebody who applies it. */
+		irq_set_status_flags(irq, IRQ_MOVE_PCNTXT);
 	}
 	return 0;
 }
@@ -269,8 +273,25 @@ static const struct irq_domain_ops domain_ops = {
 
 static void use_port(unsigned int port, struct port info)
 {
-	ports[port] = info;
+	WRITE_ONCE(ports[port], info);
 	set_bit(port, per_cpu(bound, info.cpu));
+}
+
+/* To be closed after wait_for_upcalls(). */
+static void unuse_port(unsigned int port)
+{
+	mask_port(port);
+	clear_bit(port, per_cpu(bound, ports[port].cpu));
+	WRITE_ONCE(ports[port], (struct port){ .sort = PORT_UNUSED });
+}
+
+/*
+ * One may be on its way with what it has read of a port: it must not come to
+ * an interrupt that is no more, nor mask a port that has another use.
+ */
+static void wait_for_upcalls(void)
+{
+	synchronize_rcu_expedited();
 }
 
 int lodge_bind_ipis(unsigned int cpu)
@@ -357,26 +378,76 @@ unsigned int lodge_port_to_irq(unsigned int port)
 }
 EXPORT_SYMBOL_GPL(lodge_port_to_irq);
 
-void lodge_release_port(unsigned int port)
+const struct cpumask *lodge_place_irq(unsigned int irq, unsigned int nth)
 {
-	struct port info = ports[port];
+	const struct cpumask *mask = cpu_online_mask;
+	unsigned int cpu = cpumask_nth(nth % num_online_cpus(), mask);
+
+	if (cpu < nr_cpu_ids)
+		mask = cpumask_of(cpu);
+	irq_set_affinity(irq, mask);
+	return mask;
+}
+EXPORT_SYMBOL_GPL(lodge_place_irq);
+
+void lodge_release_ports(const unsigned int *list, unsigned int count)
+{
+	unsigned int i;
 
 	guard(mutex)(&binding_mutex);
-	if (info.sort != PORT_IRQ)
-		return;
-	mask_port(port);
-	clear_bit(port, per_cpu(bound, info.cpu));
-	ports[port] = (struct port){ .sort = PORT_UNUSED };
-	irq_dispose_mapping(info.irq);
-	hc_event(LODGE_EVENT_CLOSE, port, 0);
+	for (i = 0; i < count; i++)
+		unuse_port(list[i]);
+	wait_for_upcalls();
+	for (i = 0; i < count; i++) {
+		irq_dispose_mapping(irq_find_mapping(domain, list[i]));
+		hc_event(LODGE_EVENT_CLOSE, list[i], 0);
+	}
+}
+
+void lodge_release_port(unsigned int port)
+{
+	lodge_release_ports(&port, 1);
 }
 EXPORT_SYMBOL_GPL(lodge_release_port);
+
+void lodge_attach_port(unsigned int port, unsigned int irq, unsigned int cpu)
+{
+	guard(mutex)(&binding_mutex);
+	use_port(port, (struct port){
+		.sort = PORT_IRQ, .cpu = cpu, .irq = irq });
+}
+
+void lodge_detach_port(unsigned int port)
+{
+	guard(mutex)(&binding_mutex);
+	unuse_port(port);
+	wait_for_upcalls();
+	hc_event(LODGE_EVENT_CLOSE, port, 0);
+}
 
 int lodge_notify_port(unsigned int port)
 {
 	return hc_event(LODGE_EVENT_SEND, port, 0);
 }
 EXPORT_SYMBOL_GPL(lodge_notify_port);
+
+long lodge_alloc_port(unsigned int domid)
+{
+	return hc_event(LODGE_EVENT_ALLOC, domid, 0);
+}
+
+long lodge_bind_port(unsigned int domid, unsigned int remote)
+{
+	return hc_event(LODGE_EVENT_BIND_REMOTE, domid, remote);
+}
+
+bool lodge_port_is_connected(unsigned int port)
+{
+	long status = hc_event(LODGE_EVENT_STATUS, port, 0);
+
+	return status > 0 &&
+	       LODGE_STATUS_KIND(status) == LODGE_PORT_INTERDOMAIN;
+}
 
 int lodge_bind_virq(unsigned int virq)
 {
@@ -391,6 +462,11 @@ int lodge_bind_virq(unsigned int virq)
 		return -ENOMEM;
 	}
 	return irq;
+}
+
+struct lodge_request *lodge_request(void)
+{
+	return &shared.request;
 }
 
 void lodge_read_wall_base(struct timespec64 *ts)

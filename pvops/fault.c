@@ -32,7 +32,6 @@
 
 #include "lodge.h"
 
-#define USER_HALF_END (1UL << 47)
 #define LEVELS 4
 
 struct fault_note {

@@ -9,10 +9,30 @@
 #include <linux/stringify.h>
 #include <linux/types.h>
 
+#include <lodge/control.h>
 #include <lodge/event.h>
 #include <lodge/hypercall.h>
+#include <lodge/memory.h>
+#include <lodge/physdev.h>
 
 #define LODGE_INT(vector) "int $" __stringify(vector)
+
+static __always_inline long lodge_hypercall5(unsigned long number,
+					     unsigned long a, unsigned long b,
+					     unsigned long c, unsigned long d,
+					     unsigned long e)
+{
+	register unsigned long r10 asm("r10") = d;
+	register unsigned long r8 asm("r8") = e;
+	long ret;
+
+	asm volatile(LODGE_INT(LODGE_VEC_HYPERCALL)
+		     : "=a" (ret)
+		     : "a" (number), "D" (a), "S" (b), "d" (c), "r" (r10),
+		       "r" (r8)
+		     : "memory");
+	return ret;
+}
 
 static __always_inline long lodge_hypercall4(unsigned long number,
 					     unsigned long a, unsigned long b,
@@ -193,6 +213,31 @@ static inline long hc_set_shared(phys_addr_t page)
 static inline long hc_debug(unsigned int operation, phys_addr_t arg)
 {
 	return lodge_hypercall2(LODGE_HC_DEBUG, operation, arg);
+}
+
+static inline long hc_memory(unsigned int operation, phys_addr_t list,
+			     unsigned int count)
+{
+	return lodge_hypercall3(LODGE_HC_MEMORY, operation, list, count);
+}
+
+static inline long hc_grant(unsigned int operation, phys_addr_t list,
+			    unsigned int count)
+{
+	return lodge_hypercall3(LODGE_HC_GRANT, operation, list, count);
+}
+
+static inline long hc_physdev(unsigned int operation, u64 arg0, u64 arg1,
+			      u64 arg2)
+{
+	return lodge_hypercall4(LODGE_HC_PHYSDEV, operation, arg0, arg1, arg2);
+}
+
+static inline long hc_control(unsigned int operation, unsigned int domid,
+			      phys_addr_t buffer, u64 arg0, u64 arg1)
+{
+	return lodge_hypercall5(LODGE_HC_CONTROL, operation, domid, buffer,
+				arg0, arg1);
 }
 
 #endif /* _X86_LODGE_HYPERCALL_H */

@@ -79,6 +79,9 @@ void lodge_set_double_fault_stack(void);
 void lodge_reset_descriptors(void);
 
 /* mmu.c */
+/* User addresses end where the lower half of the address space does. */
+#define USER_HALF_END (1UL << 47)
+
 void lodge_leave_boot_page_tables(void);
 void lodge_init_after_bootmem(void);
 void lodge_note_root(phys_addr_t root);
@@ -106,6 +109,14 @@ bool lodge_fault_covers(struct mm_struct *mm, unsigned long start,
 void lodge_fault_data(unsigned long address, unsigned long error_code);
 
 /* ahead.c */
+/*
+ * Takes the faults of the unmapped pages of vma in [address, end), at most
+ * `most` of them, for as long as that works without waiting; pages of a file
+ * only if they are cached, when they are to be read. mmap_lock is held and
+ * stays so. Returns the first address that it did not get to.
+ */
+unsigned long lodge_map_pages(struct vm_area_struct *vma, unsigned long address,
+			      unsigned long end, unsigned int most, bool write);
 void lodge_fault_ahead(unsigned long address, unsigned long error_code);
 
 /* events.c */
@@ -128,11 +139,24 @@ void lodge_send_ipi(unsigned int cpu, enum lodge_ipi ipi);
  */
 int lodge_percpu_virq_irq(unsigned int virq);
 int lodge_bind_percpu_virq(unsigned int virq, unsigned int cpu);
+/* lodge_release_port() for many at once, which waits but once. */
+void lodge_release_ports(const unsigned int *list, unsigned int count);
 /* The interrupt of a per-domain VIRQ, or an error. */
 int lodge_bind_virq(unsigned int virq);
 void lodge_init_events(void);
+/* The chip of interrupts whose hardware number is the port. */
+extern struct irq_chip lodge_port_chip;
+/*
+ * A port for an interrupt that another domain manages, in which the chip
+ * above stands at the bottom; detaching closes the port.
+ */
+void lodge_attach_port(unsigned int port, unsigned int irq, unsigned int cpu);
+void lodge_detach_port(unsigned int port);
 /* The page's wall clock: time of day at system time 0. */
 void lodge_read_wall_base(struct timespec64 *ts);
+
+/* vcpus.c */
+void lodge_init_vcpus(void);
 
 /* apic.c, smp.c */
 void lodge_ap_main(void);
@@ -155,6 +179,11 @@ bool lodge_vcpu_preempted(unsigned int cpu);
 
 /* setup.c */
 void lodge_init_platform(void);
+
+/* pci.c */
+#ifdef CONFIG_LODGE_CONTROL
+int lodge_pci_arch_init(void);
+#endif
 
 /* console.c */
 #ifdef CONFIG_LODGE_CONSOLE

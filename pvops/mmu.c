@@ -29,8 +29,6 @@
 
 #include "lodge.h"
 
-/* User addresses end where the lower half of the address space does. */
-#define USER_HALF_END (1UL << 47)
 /* Behind the hypervisor's slots. */
 #define KERNEL_HALF_START (0xffffUL << 48 | (LODGE_SLOT_LAST + 1UL) << 39)
 /* The last page is never mapped, and its end is not a number. */

@@ -126,13 +126,18 @@ static int __init lodge_no_pci(void)
 	return 0;
 }
 
-static void __init disable_pci(void)
+static void __init init_pci(void)
 {
+	/* None of the ways to configuration space that Linux knows. */
 	pci_probe = PCI_PROBE_NOEARLY;
 	x86_init.pci.arch_init = lodge_no_pci;
+#ifdef CONFIG_LODGE_CONTROL
+	if (lodge_start.flags & LODGE_START_CONTROL)
+		x86_init.pci.arch_init = lodge_pci_arch_init;
+#endif
 }
 #else
-static void __init disable_pci(void)
+static void __init init_pci(void)
 {
 }
 #endif
@@ -154,7 +159,7 @@ void __init lodge_init_platform(void)
 	lodge_init_time();
 
 	disable_acpi();
-	disable_pci();
+	init_pci();
 	guest_force_mtrr_state(NULL, 0, MTRR_TYPE_WRBACK);
 
 	/* Drivers of ISA devices find the ports taken and go away quietly. */

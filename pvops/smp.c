@@ -67,6 +67,7 @@ static void __init lodge_smp_prepare_cpus(unsigned int max_cpus)
 	if (lodge_bind_ipis(0))
 		panic("Lodge: cannot bind interprocessor events");
 	lodge_register_steal(0);
+	lodge_init_vcpus();
 }
 
 /* --- up --- */

@@ -6,8 +6,11 @@
 #ifndef _ASM_X86_LODGE_H
 #define _ASM_X86_LODGE_H
 
+#include <linux/errno.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
+struct lodge_request;
 struct mm_struct;
 struct pt_regs;
 
@@ -50,8 +53,62 @@ void lodge_handle_page_fault(struct pt_regs *regs, unsigned long error_code,
  */
 unsigned int lodge_port_to_irq(unsigned int port);
 void lodge_release_port(unsigned int port);
+/*
+ * Of queues that shall be spread: this interrupt is for the nth of the
+ * processors that are online, counted round, until somebody moves it. Returns
+ * that processor, or all. May sleep.
+ */
+const struct cpumask *lodge_place_irq(unsigned int irq, unsigned int nth);
 /* Sends an event through a port that can be sent to. 0 or an error. */
 int lodge_notify_port(unsigned int port);
+/* A port that domid may bind; or our end of one of its ports. Or an error. */
+long lodge_alloc_port(unsigned int domid);
+long lodge_bind_port(unsigned int domid, unsigned int remote);
+/* There is somebody at the other end. */
+bool lodge_port_is_connected(unsigned int port);
+
+/*
+ * What the operator wants of this domain, and what it tells; see
+ * <lodge/request.h>. The second part may be written at any time.
+ */
+struct lodge_request *lodge_request(void);
+bool lodge_has_requests(void);
+
+struct lodge_heeder {
+	struct list_head list;
+	u64 heeds; /* LODGE_HEEDS_* */
+	/* Something may have changed. Called with interrupts off. */
+	void (*look)(struct lodge_request *request);
+};
+
+/* Calls look() now, and from then on whenever the hypervisor says so. */
+void lodge_heed(struct lodge_heeder *heeder);
+
+/*
+ * LODGE_HC_MEMORY on `count` entries of list, an array in one page; see
+ * <lodge/memory.h>.
+ */
+long lodge_memory(unsigned int operation, void *list, unsigned int count);
+bool lodge_has_memory(void);
+/* It knows LODGE_MEMORY_REPORT as well. */
+bool lodge_has_report(void);
+
+/* This is the domain that has the machine's devices. */
+bool lodge_is_control(void);
+unsigned int lodge_domid(void);
+/* LODGE_HC_CONTROL; buffer (NULL: none) lies within one page. */
+long lodge_control(unsigned int operation, unsigned int domid, void *buffer,
+		   u64 arg0, u64 arg1);
+
+/* What /dev/lodge leaves to the bus of the control domain. */
+#ifdef CONFIG_LODGE_BACKEND
+long lodge_backend_ioctl(unsigned int request, void __user *arg);
+#else
+static inline long lodge_backend_ioctl(unsigned int request, void __user *arg)
+{
+	return -ENOTTY;
+}
+#endif
 
 #else /* !CONFIG_LODGE_GUEST */
 
