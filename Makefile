@@ -6,16 +6,20 @@ VERSIONS := 6.12
 HV := hypervisor-stub
 B := build
 
-.PHONY: all help deps test-deps bench-deps run test test-quick soak test-bochs bench \
-	gdb iso clean check check-patches check-cloud-config hypervisor kernel \
-	initramfs
+.PHONY: all help deps test-deps bench-deps run run-guest debian guest-image \
+	test-image test test-quick soak \
+	test-bochs bench gdb iso clean check check-patches \
+	check-cloud-config hypervisor tools kernel initramfs
 
 all: deps
-	+@$(MAKE) --no-print-directory hypervisor kernel initramfs
+	+@$(MAKE) --no-print-directory hypervisor tools kernel initramfs
 
 help:
-	@echo 'make              build everything (hypervisor, kernel, initramfs)'
-	@echo 'make run          a Linux guest on the hypervisor in QEMU: a shell'
+	@echo 'make              build everything (hypervisor, tools, kernel, initramfs)'
+	@echo 'make run          the control domain in QEMU, from which guests start'
+	@echo 'make run-guest    one Linux guest in QEMU, without a control domain'
+	@echo 'make debian       build/control-debian.img: Debian for the control domain'
+	@echo 'make guest-image  build/debian1.img, debian2.img: the guests of make run'
 	@echo 'make test         all tests; make test-quick: about two minutes'
 	@echo 'make soak         long runs; make test-bochs: tests in Bochs'
 	@echo 'make bench        measure against native and Xen in the same QEMU'
@@ -41,18 +45,47 @@ bench-deps: deps test-deps
 hypervisor:
 	+@$(MAKE) --no-print-directory -C $(HV)
 
+tools:
+	+@$(MAKE) --no-print-directory -C $(HV)/tools
+
 kernel: $(VERSIONS:%=kernel-%)
 
 kernel-%:
 	+@kernel/build $*
 
-initramfs: $(B)/test.initrd
+initramfs: $(B)/test.initrd $(B)/control.initrd
 
-$(B)/test.initrd: boot/initramfs boot/init boot/motd
+INITRAMFS := boot/initramfs boot/archive.py $(shell find boot/base -type f)
+
+$(B)/test.initrd: $(INITRAMFS) boot/init boot/motd
 	@boot/initramfs -o $@
 
+$(B)/control.initrd: $(INITRAMFS) boot/control-initrd \
+		$(shell find boot/control boot/hello -type f) \
+		$(B)/linux-6.12/bzImage $(B)/linux-6.12/modules.stamp \
+		$(B)/tools/lodge
+	@boot/control-initrd
+
+# Made by others, who leave them alone if nothing changed.
+$(B)/linux-6.12/bzImage $(B)/linux-6.12/modules.stamp: kernel-6.12
+	@:
+$(B)/tools/lodge: tools
+	@:
+
 run: all
-	@boot/qemu --smp 2 --mem 1024 --domain 'kernel=6.12,vcpus=2'
+	@boot/run
+
+run-guest: all
+	@boot/qemu --no-control --smp 2 --mem 1024
+
+debian: all
+	@boot/debian-image
+
+guest-image: deps
+	@boot/guest-image
+
+test-image: deps
+	@boot/guest-image test
 
 test: all test-deps
 	@tests/run all
