@@ -10,21 +10,29 @@ import time
 from machine import TOP
 
 PROMPT = r"^/ # "
+PATIENCE = 2  # by how much a machine may be slower than those of ours
+LATE = 75  # exit status: what did not come in time may come on an idle machine
 
 
 class Wrong(Exception):
     """The machine did not do what it should."""
 
 
+class Late(Wrong):
+    """It did not do it in time."""
+
+
 class Console:
     """boot/qemu with some options. All that is said goes to stdout, too."""
 
-    def __init__(self, *options):
-        argv = [str(TOP / "boot" / "qemu"), "--no-control", *options]
+    def __init__(self, *options, control=False):
+        argv = [str(TOP / "boot" / "qemu"),
+                *([] if control else ["--no-control"]), *options]
         self.process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, cwd=TOP)
         self.text = ""  # what was said and not waited for
+        self.before = ""  # what was said before that
 
     def __enter__(self):
         return self
@@ -45,7 +53,7 @@ class Console:
         left = end - time.monotonic()
         out = self.process.stdout
         if left <= 0 or not select.select([out], [], [], left)[0]:
-            raise Wrong(f"no {what} in time")
+            raise Late(f"no {what} in time")
         data = os.read(out.fileno(), 65536)
         more = data.decode(errors="replace").replace("\r", "")
         print(more, end="", flush=True)
@@ -54,11 +62,12 @@ class Console:
 
     def wait(self, pattern, seconds=60):
         """Waits for a line that matches; returns the match. What came before
-        it is forgotten."""
-        end = time.monotonic() + seconds
+        it is left in `before`."""
+        end = time.monotonic() + seconds * PATIENCE
         while True:
             match = re.search(pattern, self.text, re.MULTILINE)
             if match:
+                self.before = self.text[:match.start()]
                 self.text = self.text[match.end():]
                 return match
             if not self._read(end, f"line that matches {pattern!r}"):
@@ -67,7 +76,7 @@ class Console:
     def ends(self, status, seconds=60):
         """Waits for the end and checks the exit status; returns what was
         still said."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while self._read(end, "end of the machine"):
             pass
         found = self.process.wait(10)
@@ -82,6 +91,6 @@ def main(test):
         test()
     except Wrong as wrong:
         print(f"\nfailed: {wrong}")
-        return 1
+        return LATE if isinstance(wrong, Late) else 1
     print("\npassed")
     return 0
