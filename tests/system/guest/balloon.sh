@@ -63,8 +63,14 @@ step "a target that is too low"
 set_target 0
 sleep 4
 [ "$(value current)" -gt 16384 ] || fail "$(value current) KiB are left"
-[ "$(meminfo MemAvailable)" -gt 1024 ] ||
-	fail "$(meminfo MemAvailable) KiB available"
+# Megabytes may lie in the lists of processors, which Linux does not count as
+# available; it empties them in the course of seconds.
+for _ in $(seq 100); do
+	available=$(meminfo MemAvailable)
+	[ "$available" -gt 1024 ] && break
+	sleep 0.2
+done
+[ "$available" -gt 1024 ] || fail "$available KiB available"
 memory 2 || fail "memory"
 step "$(value current) KiB are left, $(meminfo MemAvailable) available"
 [ "$(cat $balloon/target_missed)" -gt 0 ] || fail "the target is not missed"
