@@ -11,7 +11,7 @@ from machine import TOP
 
 PROMPT = r"^/ # "
 PATIENCE = 2  # by how much a machine may be slower than those of ours
-LATE = 75  # exit status: what did not come in time may come on an idle machine
+LATE = os.EX_TEMPFAIL  # exit status: an idle machine may do it in time
 
 
 class Wrong(Exception):
@@ -19,7 +19,32 @@ class Wrong(Exception):
 
 
 class Late(Wrong):
-    """It did not do it in time."""
+    """It did not do it in time, or measured what a busy machine can spoil."""
+
+
+def expect(condition, text):
+    if not condition:
+        raise Wrong(text)
+
+
+def expect_pace(condition, text):
+    """Of what was measured by the clock."""
+    if not condition:
+        raise Late(text)
+
+
+def until(condition, seconds=20):
+    """Shell that waits for what a condition says; with the status LATE when
+    it did so in vain."""
+    return (f"n={seconds * 20}; until {condition}; do usleep 50000; "
+            f"n=$((n-1)); [ $n -gt 0 ] || break; done; {condition} || "
+            f"(exit {LATE})")
+
+
+def failed(command, status, where=""):
+    """What a command that had to succeed raises."""
+    kind = Late if status == LATE else Wrong
+    return kind(f"{where}`{command}`: status {status}")
 
 
 class Console:

@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 
-from console import PATIENCE, Console, Late, Wrong
+from console import PATIENCE, Console, Late, Wrong, failed
 from machine import BUILD, TOP
 
 sys.path.insert(0, str(TOP / "boot"))
@@ -135,7 +135,7 @@ class ControlDomain(Console):
         """The output of a command that has to succeed."""
         status, output = self.run(command, seconds)
         if status:
-            raise Wrong(f"`{command}`: status {status}")
+            raise failed(command, status)
         return output
 
     def fails(self, command, status, pattern, seconds=60):

@@ -15,7 +15,7 @@ network is QEMU's, through the bridge br0.
 import subprocess
 import sys
 
-from console import Wrong
+from console import Wrong, failed
 from controldomain import ControlDomain
 from machine import BUILD, TOP
 
@@ -75,5 +75,5 @@ class DebianGuests(ControlDomain):
         """The output of a command in the guest, which has to succeed."""
         status, output = self.guest(command, seconds)
         if status:
-            raise Wrong(f"in the guest, `{command}`: status {status}")
+            raise failed(command, status, "in the guest, ")
         return output

@@ -10,7 +10,7 @@ domain, and a count of all that is in use, which has to be the same in the end.
 
 import subprocess
 
-from console import Wrong
+from console import LATE, Wrong
 from machine import BUILD, TOP
 
 # The guest `tenant`, which is there and gone in milliseconds.
@@ -44,7 +44,8 @@ def gone(control, *names, seconds=30):
         control.must(f"n={seconds * 20}; while [ $n -gt 0 ] && "
                      f"{{ lodge info {name} >/dev/null 2>&1 || "
                      f"[ -e /run/lodge/{name}.pid ]; }}; "
-                     "do usleep 50000; n=$((n-1)); done; [ $n -gt 0 ]",
+                     "do usleep 50000; n=$((n-1)); done; [ $n -gt 0 ] || "
+                     f"(exit {LATE})",
                      seconds * 3)
 
 
@@ -64,4 +65,5 @@ def nothing_left(control):
     """No process and no file tells of a domain."""
     control.must('n=100; while [ $n -gt 0 ] && ps -o args | grep -q '
                  '"[l]odge create"; do usleep 50000; n=$((n-1)); done; '
-                 '[ $n -gt 0 ] && [ -z "$(ls /run/lodge)" ]')
+                 '[ $n -gt 0 ] && [ -z "$(ls /run/lodge)" ] || '
+                 f'(exit {LATE})')
